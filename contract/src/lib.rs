@@ -1,1 +1,149 @@
-//! Placeholder.
+//! The classifier as an Arbitrum Stylus contract: the entry points of `IClassifier.sol` over `inkling-network`.
+//!
+//! Nothing is computed here. [`store`] keeps a model in storage and its life cycle (empty → uploading → ready →
+//! frozen) in order; inference hands the storage to [`inkling_network::kernel`], which asks for the words it needs.
+//! [`errors`] are the refusals, the same as the Solidity contracts'. The storage layout is in `docs/format.md`.
+//!
+//! The owner is an argument of the constructor. StylusDeployer creates, activates and constructs a program in one
+//! transaction, so nobody else can claim it in between.
+
+#![cfg_attr(not(any(test, feature = "export-abi")), no_main)]
+#![allow(missing_docs)] // of what the SDK's macros write
+
+extern crate alloc;
+
+pub mod errors;
+pub mod store;
+
+use alloc::vec::Vec;
+
+use alloy_primitives::{Address, B256};
+use alloy_sol_types::sol;
+use inkling_network::{Header, argmax, kernel};
+use stylus_sdk::{abi::Bytes, prelude::*};
+
+use errors::{Error, bad_batch_length, bad_image_length};
+use store::Store;
+
+sol! {
+    event Classified(address indexed caller, bytes32 indexed imageHash, uint8 digit);
+    event PredictionResult(uint8 digit);
+}
+
+/// The contract: a model's store, and inference over it.
+#[storage]
+#[entrypoint]
+pub struct StylusClassifier;
+
+#[public]
+impl StylusClassifier {
+    /// Sets the owner. StylusDeployer calls it in the transaction that creates the contract.
+    #[constructor]
+    pub fn constructor(&mut self, initial_owner: Address) -> Result<(), Error> {
+        self.store().construct(initial_owner)
+    }
+
+    /// The most likely class of an image; of equal logits the lowest index wins.
+    pub fn classify(&self, image: Bytes) -> Result<u8, Error> {
+        self.digit(&image)
+    }
+
+    /// The integer accumulators of the last layer.
+    pub fn logits(&self, image: Bytes) -> Result<Vec<i32>, Error> {
+        self.run(&self.store().ready_header()?, &image)
+    }
+
+    /// `classify` of several images, one after another in `images`.
+    pub fn classify_batch(&self, images: Bytes) -> Result<Vec<u8>, Error> {
+        let header = self.store().ready_header()?;
+        let length = header.input().len();
+        if !images.len().is_multiple_of(length) {
+            return Err(bad_batch_length(images.len(), length));
+        }
+        images
+            .chunks_exact(length)
+            .map(|image| Ok(argmax(&self.run(&header, image)?) as u8))
+            .collect()
+    }
+
+    /// `classify`, with the answer recorded as a `Classified` event.
+    pub fn classify_and_record(&mut self, image: Bytes) -> Result<u8, Error> {
+        let digit = self.digit(&image)?;
+        let image_hash = self.vm().native_keccak256(&image);
+        let caller = self.vm().msg_sender();
+        self.vm().log(Classified { caller, imageHash: image_hash, digit });
+        Ok(digit)
+    }
+
+    /// What clients of duoxehyon/evm-neural-network call, unchanged: emits `PredictionResult`.
+    pub fn predict(&mut self, image: [u8; 400]) -> Result<u8, Error> {
+        let digit = self.digit(&image)?;
+        self.vm().log(PredictionResult { digit });
+        Ok(digit)
+    }
+
+    /// Whether inference is possible (state ready or frozen).
+    pub fn is_model_ready(&self) -> bool {
+        self.store().is_ready()
+    }
+
+    /// Starts an upload, or starts it again.
+    pub fn begin_model(&mut self, header: Bytes, model_hash: B256) -> Result<(), Error> {
+        self.store().begin(&header, model_hash)
+    }
+
+    /// Writes one or more whole chunks from chunk `index` on.
+    pub fn upload_chunk(&mut self, index: u32, words: Bytes) -> Result<(), Error> {
+        self.store().upload(index, &words)
+    }
+
+    /// The chunks still to be uploaded, in ascending order.
+    pub fn missing_chunks(&self) -> Vec<u32> {
+        self.store().missing()
+    }
+
+    /// Checks the hash of what was uploaded and makes the model ready.
+    pub fn finalize_model(&mut self) -> Result<(), Error> {
+        self.store().finalize()
+    }
+
+    /// Makes the model immutable for ever.
+    pub fn freeze_model(&mut self) -> Result<(), Error> {
+        self.store().freeze()
+    }
+
+    /// The header, its commitment, the number of words and the state.
+    pub fn model_info(&self) -> (Bytes, B256, u32, u8) {
+        self.store().info()
+    }
+
+    /// The owner.
+    pub fn owner(&self) -> Address {
+        self.store().owner()
+    }
+
+    /// Offers ownership to `new_owner`, who has to accept; the zero address takes an offer back.
+    pub fn transfer_ownership(&mut self, new_owner: Address) -> Result<(), Error> {
+        self.store().transfer_ownership(new_owner)
+    }
+
+    /// Takes the ownership that was offered.
+    pub fn accept_ownership(&mut self) -> Result<(), Error> {
+        self.store().accept_ownership()
+    }
+}
+
+impl StylusClassifier {
+    fn store(&self) -> Store<'_> {
+        Store(self.vm())
+    }
+
+    fn digit(&self, image: &[u8]) -> Result<u8, Error> {
+        Ok(argmax(&self.run(&self.store().ready_header()?, image)?) as u8)
+    }
+
+    fn run(&self, header: &Header, image: &[u8]) -> Result<Vec<i32>, Error> {
+        kernel::forward(header, &mut self.store(), image)
+            .map_err(|e| bad_image_length(e.got, e.expected))
+    }
+}

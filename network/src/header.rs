@@ -20,10 +20,13 @@ pub const MAX_CLASSES: u16 = 256;
 /// The most inputs, `height · width · channels`.
 pub const MAX_INPUTS: usize = 65_535;
 
-const PREAMBLE: usize = 5;
 const DENSE: u8 = 1;
-const DENSE_RECORD: usize = 9;
 const INT8: u8 = 8;
+/// Bits 7–5 of the bias format.
+const BIAS_8: u8 = 0b010;
+const BIAS_16: u8 = 0b100;
+const MAX_BIAS_SHIFT: u8 = 23;
+const MAX_SHIFT: u16 = 47;
 
 /// A rule of `docs/format.md` that a header can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,36 +119,33 @@ impl Header {
         if bytes.len() > MAX_HEADER_BYTES {
             return Err(error(MAX_HEADER_BYTES, HeaderRule::TooLong));
         }
-        let truncated = error(bytes.len(), HeaderRule::Truncated);
-        let check =
-            |holds: bool, offset, rule| if holds { Ok(()) } else { Err(error(offset, rule)) };
-
-        let (&[version, height, width, channels, count], mut rest) =
-            bytes.split_first_chunk::<PREAMBLE>().ok_or(truncated)?;
-        check(version == VERSION, 0, HeaderRule::Version)?;
-        check(height > 0, 1, HeaderRule::InputShape)?;
-        check(width > 0, 2, HeaderRule::InputShape)?;
-        let input = Shape { height, width, channels };
-        check(channels > 0 && input.len() <= MAX_INPUTS, 3, HeaderRule::InputShape)?;
-        let count = count as usize;
-        check((1..=MAX_LAYERS).contains(&count), 4, HeaderRule::LayerCount)?;
+        let mut fields = Fields { bytes, at: 0 };
+        fields.u8(HeaderRule::Version, |version| version == VERSION)?;
+        let height = fields.u8(HeaderRule::InputShape, |height| height > 0)?;
+        let width = fields.u8(HeaderRule::InputShape, |width| width > 0)?;
+        let shape = |channels| Shape { height, width, channels };
+        let fits = |channels| (1..=MAX_INPUTS).contains(&shape(channels).len());
+        let input = shape(fields.u8(HeaderRule::InputShape, fits)?);
+        let count_fits = |count| (1..=MAX_LAYERS).contains(&(count as usize));
+        let count = fields.u8(HeaderRule::LayerCount, count_fits)? as usize;
 
         let mut layers = Vec::with_capacity(count);
         let mut inputs = input.len();
         let mut max_input = 255;
         for index in 0..count {
-            let at = bytes.len() - rest.len();
-            let kind = *rest.first().ok_or(truncated)?;
-            check(kind == DENSE, at, HeaderRule::LayerKind)?;
-            let (record, after) = rest.split_first_chunk::<DENSE_RECORD>().ok_or(truncated)?;
-            rest = after;
-            let layer = Layer::Dense(parse_dense(record, index + 1 == count, at)?);
-            check(accumulators_fit(&layer, inputs, max_input), at, HeaderRule::Overflow)?;
+            let record = fields.at;
+            fields.u8(HeaderRule::LayerKind, |kind| kind == DENSE)?;
+            let layer = Layer::Dense(parse_dense(&mut fields, index + 1 == count)?);
+            if !accumulators_fit(&layer, inputs, max_input) {
+                return Err(error(record, HeaderRule::Overflow));
+            }
             inputs = layer.outputs();
             max_input = layer.requantize().map_or(0, Requantize::max);
             layers.push(layer);
         }
-        check(rest.is_empty(), bytes.len() - rest.len(), HeaderRule::TrailingBytes)?;
+        if fields.at < bytes.len() {
+            return Err(error(fields.at, HeaderRule::TrailingBytes));
+        }
         Ok(Self { input, layers })
     }
 
@@ -159,8 +159,8 @@ impl Header {
                 Weights::Int8 => INT8,
             };
             let bias = match dense.bias {
-                Bias::Int8 { shift } => 1 << 6 | shift,
-                Bias::Int16 { shift } => 2 << 6 | shift,
+                Bias::Int8 { shift } => BIAS_8 << 5 | shift,
+                Bias::Int16 { shift } => BIAS_16 << 5 | shift,
             };
             bytes.push(DENSE);
             bytes.extend(dense.outputs.to_be_bytes());
@@ -218,27 +218,51 @@ const fn error(offset: usize, rule: HeaderRule) -> HeaderError {
     HeaderError { offset: offset as u16, rule }
 }
 
-/// The record of a dense layer that stands at offset `at`.
-fn parse_dense(record: &[u8; DENSE_RECORD], last: bool, at: usize) -> Result<Dense, HeaderError> {
-    let &[_, out_high, out_low, weights, bias, mul_high, mul_low, shift, bits] = record;
-    let check =
-        |holds: bool, field, rule| if holds { Ok(()) } else { Err(error(at + field, rule)) };
+/// The bytes of a header, read field by field.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
 
-    let outputs = u16::from_be_bytes([out_high, out_low]);
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], HeaderError> {
+        let field = self.bytes[self.at..].first_chunk();
+        self.at += N;
+        field.copied().ok_or(error(self.bytes.len(), HeaderRule::Truncated))
+    }
+
+    fn u8(&mut self, rule: HeaderRule, holds: impl Fn(u8) -> bool) -> Result<u8, HeaderError> {
+        let [value] = self.take()?;
+        if holds(value) { Ok(value) } else { Err(error(self.at - 1, rule)) }
+    }
+
+    fn u16(&mut self, rule: HeaderRule, holds: impl Fn(u16) -> bool) -> Result<u16, HeaderError> {
+        let value = u16::from_be_bytes(self.take()?);
+        if holds(value) { Ok(value) } else { Err(error(self.at - 2, rule)) }
+    }
+}
+
+/// The record of a dense layer, after its kind.
+fn parse_dense(fields: &mut Fields<'_>, last: bool) -> Result<Dense, HeaderError> {
     let most = if last { MAX_CLASSES } else { MAX_OUTPUTS };
-    check((1..=most).contains(&outputs), 1, HeaderRule::Outputs)?;
-    check(weights == INT8, 3, HeaderRule::WeightFormat)?;
-    let bias_shift = bias & 0x1f;
-    check(bias & 0x20 == 0 && bias_shift <= 23, 4, HeaderRule::BiasFormat)?;
-    let bias = match bias >> 6 {
-        1 => Bias::Int8 { shift: bias_shift },
-        2 => Bias::Int16 { shift: bias_shift },
-        _ => return Err(error(at + 4, HeaderRule::BiasFormat)),
+    let outputs = fields.u16(HeaderRule::Outputs, |outputs| (1..=most).contains(&outputs))?;
+    fields.u8(HeaderRule::WeightFormat, |format| format == INT8)?;
+    let bias = |byte: u8| {
+        let shift = byte & 0x1f;
+        match byte >> 5 {
+            _ if shift > MAX_BIAS_SHIFT => None,
+            BIAS_8 => Some(Bias::Int8 { shift }),
+            BIAS_16 => Some(Bias::Int16 { shift }),
+            _ => None,
+        }
     };
-    let multiplier = u16::from_be_bytes([mul_high, mul_low]);
-    check((multiplier == 0) == last, 5, HeaderRule::Multiplier)?;
-    check(if last { shift == 0 } else { (1..=47).contains(&shift) }, 7, HeaderRule::Shift)?;
-    check(if last { bits == 0 } else { (1..=8).contains(&bits) }, 8, HeaderRule::ActivationBits)?;
+    let bias_byte = fields.u8(HeaderRule::BiasFormat, |byte| bias(byte).is_some())?;
+    let bias = bias(bias_byte).expect("checked above");
+    // The last layer's accumulators are the logits: all three fields are 0.
+    let in_range = |value, most| if last { value == 0 } else { (1..=most).contains(&value) };
+    let multiplier = fields.u16(HeaderRule::Multiplier, |m| in_range(m, u16::MAX))?;
+    let shift = fields.u8(HeaderRule::Shift, |shift| in_range(shift.into(), MAX_SHIFT))?;
+    let bits = fields.u8(HeaderRule::ActivationBits, |bits| in_range(bits.into(), 8))?;
     let requantize = (!last).then_some(Requantize { multiplier, shift, bits });
     Ok(Dense { outputs, weights: Weights::Int8, bias, requantize })
 }

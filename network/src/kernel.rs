@@ -78,7 +78,7 @@ fn biases(header: &Header, words: &mut impl WordSource) -> Vec<i32> {
 fn dense(layer: &Dense, words: &mut impl WordSource, first_word: u32, x: &[u8], acc: &mut [i32]) {
     let outputs = layer.outputs as usize;
     let mut row = Row { words, first_word, loaded: None };
-    if outputs % 8 != 0 {
+    if !outputs.is_multiple_of(8) {
         for (i, &x) in x.iter().enumerate().filter(|(_, x)| **x != 0) {
             let mut j = 0;
             while j < outputs {
