@@ -10,7 +10,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,11 +22,8 @@ const TARGET = 'wasm32-unknown-unknown';
 const RUST_FLAGS = ['-Zunstable-options', '-Cpanic=immediate-abort'];
 const CARGO_FLAGS = ['--profile', 'contract', '--lib', '--locked', '-p', 'inkling-contract', '--target', TARGET,
   '-Zbuild-std=std,panic_abort'];
-// The features that rustc's output uses; wasm-opt refuses what it is not told of. None of them is new to Nitro's
-// parser, which accepts no reference types in what comes out.
-const WASM_OPT_FLAGS = ['-O3', '--enable-bulk-memory', '--enable-sign-ext', '--enable-mutable-globals',
-  '--enable-nontrapping-float-to-int', '--enable-reference-types', '--enable-multivalue', '--strip-debug',
-  '--strip-producers', '--strip-target-features'];
+const STYLUS_TOML = readFileSync(join(HERE, 'Stylus.toml'), 'utf8');
+const WASM_OPT_FLAGS = JSON.parse(STYLUS_TOML.match(/^flags = (\[[^\]]*\])/m)[1]);
 
 const flag = process.argv.indexOf('--into');
 const out = flag > 0 ? resolve(process.argv[flag + 1]) : join(HERE, 'artifacts');
@@ -37,9 +34,8 @@ delete env.CARGO_ENCODED_RUSTFLAGS;
 const rustc = (...args) => execFileSync(env.RUSTC ?? 'rustc', args, { cwd: ROOT, env, encoding: 'utf8' }).trim();
 
 const registry = join(env.CARGO_HOME ?? join(homedir(), '.cargo'), 'registry', 'src');
-const registries = readdirSync(registry).map((name) => join(registry, name));
 const sources = join(rustc('--print', 'sysroot'), 'lib/rustlib/src/rust/library');
-const remap = [...registries, sources, ROOT].map((path) => `--remap-path-prefix=${path}=`);
+const remap = [registry, sources, ROOT].map((path) => `--remap-path-prefix=${path}=`);
 const rustflags = JSON.stringify([...RUST_FLAGS, ...remap]);
 execFileSync('cargo', ['build', ...CARGO_FLAGS, '--config', `target.${TARGET}.rustflags=${rustflags}`],
   { cwd: ROOT, env, stdio: 'inherit' });

@@ -1,0 +1,46 @@
+//! What a chain starts with.
+
+use crate::{
+    arbos::{DEV_ACCOUNT, DEV_CHAIN_ID, TX_GAS_CAP},
+    stylus::StylusParams,
+};
+use alloy_primitives::{Address, address};
+
+/// What a chain starts with. [`Default`] is a Nitro development node at ArbOS 51.
+#[derive(Clone, Debug)]
+pub struct ChainConfig {
+    /// Chain id, 412346 by default.
+    pub chain_id: u64,
+    /// Base fee in wei; it does not move. 0.1 gwei by default.
+    pub basefee: u64,
+    /// Coinbase of every block.
+    pub coinbase: Address,
+    /// Gas limit of a block, which on Arbitrum means nothing: 2^50.
+    pub block_gas_limit: u64,
+    /// Most gas of a transaction, its intrinsic gas included; `None` for no such rule. A call is exempt.
+    pub tx_gas_cap: Option<u64>,
+    /// Time of the genesis block in Unix seconds; each block is a second later, so that runs are repeatable.
+    pub genesis_time: u64,
+    /// Receives base fees and data fees.
+    pub fee_account: Address,
+    /// Stylus parameters.
+    pub stylus: StylusParams,
+    /// Accounts with funds: 100,000 ether each.
+    pub funded: Vec<Address>,
+}
+
+impl Default for ChainConfig {
+    fn default() -> Self {
+        Self {
+            chain_id: DEV_CHAIN_ID,
+            basefee: 100_000_000,
+            coinbase: Address::ZERO,
+            block_gas_limit: 1 << 50,
+            tx_gas_cap: Some(TX_GAS_CAP),
+            genesis_time: 1_770_000_000,
+            fee_account: address!("000000000000000000000000000000000a4b0fee"),
+            stylus: StylusParams::ARBOS_51,
+            funded: vec![DEV_ACCOUNT],
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The machine that runs one transaction: revm for EVM code, the Stylus VM for code that begins `ef f0 00`.
+//!
+//! revm's main loop keeps a stack of frames. [`ArbEvm`] wraps it and looks at each frame before it runs: a frame of
+//! Stylus code goes to [`crate::programs`], every other to revm's interpreter. A program that calls back runs a loop
+//! of its own on a new frame stack ([`ArbEvm::run_nested`]), so calls cross between the two kinds of code in any
+//! order, and the journal, which all frames share, rolls each of them back alike. The native stack holds one such loop
+//! for each program that waits: at most 128, since each has a page of memory and no more can be open at any price.
+
+use crate::{
+    precompiles::ArbPrecompiles,
+    programs,
+    stylus::{Program, StylusParams, is_program},
+};
+use alloy_primitives::{Address, B256, map::HashMap};
+use revm::{
+    context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, Journal, LocalContext, TxEnv},
+    database::{CacheDB, EmptyDB},
+    handler::{
+        EthFrame, EvmTr, FrameInitOrResult, FrameResult, ItemOrResult,
+        evm::{ContextDbError, FrameInitResult},
+        instructions::EthInstructions,
+    },
+    interpreter::{
+        CallScheme, FrameInput, InstructionResult, InterpreterAction, interpreter::EthInterpreter,
+        interpreter_action::FrameInit,
+    },
+    primitives::hardfork::SpecId,
+};
+use std::sync::{Arc, Mutex};
+
+/// Accounts, code and storage, all in memory.
+pub type State = CacheDB<EmptyDB>;
+/// The context of one transaction.
+pub type Ctx<'a> =
+    Context<BlockEnv, TxEnv, CfgEnv, &'a mut State, Journal<&'a mut State>, TxScope, LocalContext>;
+type Inner<'a> = Evm<
+    Ctx<'a>,
+    (),
+    EthInstructions<EthInterpreter, Ctx<'a>>,
+    ArbPrecompiles,
+    EthFrame<EthInterpreter>,
+>;
+/// What goes wrong in the machine itself, never in the code that it runs.
+pub(crate) type EvmFault<'a> = ContextDbError<Ctx<'a>>;
+
+/// EVM rules of ArbOS 51.
+pub const SPEC: SpecId = SpecId::OSAKA;
+
+/// Programs compiled so far, by code hash; shared by all transactions of a chain.
+pub type ProgramCache = Arc<Mutex<HashMap<B256, Program>>>;
+
+/// What Arbitrum knows of the running transaction and plain revm does not.
+#[derive(Clone, Default)]
+pub struct TxScope {
+    /// Stylus parameters of the chain.
+    pub params: StylusParams,
+    /// Compiled programs.
+    pub programs: ProgramCache,
+    /// Receives base fees and data fees.
+    pub fee_account: Address,
+    /// Most gas the transaction may use, its intrinsic gas included; `None` for an `eth_call`.
+    pub gas_cap: Option<u64>,
+    /// Gas of the limit above the cap, kept away from the code and given back after it.
+    pub held_gas: u64,
+    /// WASM pages open now.
+    pub pages_open: u16,
+    /// Most WASM pages open at once so far.
+    pub pages_ever: u16,
+    /// Frames open at an address, delegate calls not counted.
+    pub open_frames: HashMap<Address, u32>,
+    /// What happened in the first frame.
+    pub trace: TopFrame,
+}
+
+/// What is recorded of a transaction's first frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopFrame {
+    /// Gas that it used, before the refund.
+    pub gas: u64,
+    /// Price of starting it, where it ran a Stylus program.
+    pub call_cost: Option<CallCost>,
+    /// Ink that the program used, unless it used up everything.
+    pub ink: Option<u64>,
+    /// Why a program could not be started or was stopped, in words.
+    pub failure: Option<String>,
+}
+
+/// Gas for starting a Stylus program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallCost {
+    /// For the pages it starts with.
+    pub pages: u64,
+    /// For loading it: the cached part and, where it is not cached, the rest.
+    pub init: u64,
+}
+
+impl CallCost {
+    /// The sum.
+    pub const fn total(&self) -> u64 {
+        self.pages.saturating_add(self.init)
+    }
+}
+
+/// One transaction's machine.
+pub struct ArbEvm<'a>(pub(crate) Inner<'a>);
+
+impl<'a> ArbEvm<'a> {
+    /// A machine for a transaction in `block` on `state`.
+    pub fn new(
+        state: &'a mut State,
+        cfg: CfgEnv,
+        block: BlockEnv,
+        tx: TxEnv,
+        scope: TxScope,
+    ) -> Self {
+        let ctx = Context::<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, TxScope>::new(state, SPEC)
+            .with_cfg(cfg)
+            .with_block(block)
+            .with_tx(tx)
+            .with_chain(scope);
+        let instructions = EthInstructions::new_mainnet_with_spec(SPEC);
+        Self(Evm::new(ctx, instructions, ArbPrecompiles::default()))
+    }
+
+    /// Runs a frame, and all that it calls, to its end while the current one waits.
+    pub(crate) fn run_nested(&mut self, input: FrameInput) -> Result<FrameResult, EvmFault<'a>> {
+        let frame = self.0.frame_stack.get();
+        let init = FrameInit {
+            frame_input: input,
+            depth: frame.depth + 1,
+            memory: frame.interpreter.memory.new_child_context(),
+        };
+        let waiting = std::mem::replace(&mut self.0.frame_stack, FrameStack::new());
+        let result = self.run_frames(init);
+        self.0.frame_stack = waiting;
+        let frame = self.0.frame_stack.get();
+        frame.interpreter.memory.free_child_context();
+        result
+    }
+
+    fn run_frames(&mut self, first: FrameInit) -> Result<FrameResult, EvmFault<'a>> {
+        if let ItemOrResult::Result(result) = self.frame_init(first)? {
+            return Ok(result);
+        }
+        loop {
+            let result = match self.frame_run()? {
+                ItemOrResult::Item(init) => match self.frame_init(init)? {
+                    ItemOrResult::Item(_) => continue,
+                    ItemOrResult::Result(result) => result,
+                },
+                ItemOrResult::Result(result) => result,
+            };
+            if let Some(result) = self.frame_return_result(result)? {
+                return Ok(result);
+            }
+        }
+    }
+
+    /// Counts a frame at its address in or out, as Nitro does to tell a program that it is entered again
+    /// (`PushContract` in `arbos/tx_processor.go`).
+    fn count_frame(&mut self, by: i32) {
+        let frame = self.0.frame_stack.get();
+        let delegated = matches!(
+            &frame.input,
+            FrameInput::Call(call)
+                if matches!(call.scheme, CallScheme::DelegateCall | CallScheme::CallCode)
+        );
+        if !delegated {
+            let address = frame.interpreter.input.target_address;
+            let open = self.0.ctx.chain.open_frames.entry(address).or_default();
+            *open = open.saturating_add_signed(by);
+        }
+    }
+}
+
+impl<'a> EvmTr for ArbEvm<'a> {
+    type Context = Ctx<'a>;
+    type Instructions = EthInstructions<EthInterpreter, Ctx<'a>>;
+    type Precompiles = ArbPrecompiles;
+    type Frame = EthFrame<EthInterpreter>;
+
+    fn all(
+        &self,
+    ) -> (&Self::Context, &Self::Instructions, &Self::Precompiles, &FrameStack<Self::Frame>) {
+        self.0.all()
+    }
+
+    fn all_mut(
+        &mut self,
+    ) -> (
+        &mut Self::Context,
+        &mut Self::Instructions,
+        &mut Self::Precompiles,
+        &mut FrameStack<Self::Frame>,
+    ) {
+        self.0.all_mut()
+    }
+
+    fn frame_init(
+        &mut self,
+        input: FrameInit,
+    ) -> Result<FrameInitResult<'_, Self::Frame>, EvmFault<'a>> {
+        if let ItemOrResult::Result(result) = self.0.frame_init(input)? {
+            return Ok(ItemOrResult::Result(result));
+        }
+        self.count_frame(1);
+        Ok(ItemOrResult::Item(self.0.frame_stack.get()))
+    }
+
+    fn frame_run(&mut self) -> Result<FrameInitOrResult<Self::Frame>, EvmFault<'a>> {
+        let frame = self.0.frame_stack.get();
+        let mut action = if is_program(frame.interpreter.bytecode.original_byte_slice()) {
+            InterpreterAction::Return(programs::run_frame(self))
+        } else {
+            frame.interpreter.run_plain(
+                self.0.instruction.instruction_table(),
+                self.0.instruction.gas_table(),
+                &mut self.0.ctx,
+            )
+        };
+        let frame = self.0.frame_stack.get();
+        refuse_ef_code(&frame.input, &mut action);
+        let next = frame.process_next_action::<_, EvmFault<'a>>(&mut self.0.ctx, action)?;
+        if next.is_result() {
+            frame.set_finished(true);
+            self.count_frame(-1);
+        }
+        Ok(next)
+    }
+
+    fn frame_return_result(
+        &mut self,
+        result: FrameResult,
+    ) -> Result<Option<FrameResult>, EvmFault<'a>> {
+        self.0.frame_return_result(result)
+    }
+}
+
+/// EIP-3541 with Nitro's exception: new code may begin with `ef` if it is a Stylus program (`initNewContract` in
+/// `core/vm/evm.go` of its geth).
+fn refuse_ef_code(input: &FrameInput, action: &mut InterpreterAction) {
+    if let (FrameInput::Create(_), InterpreterAction::Return(result)) = (input, action)
+        && result.is_ok()
+        && result.output.first() == Some(&0xef)
+        && !is_program(&result.output)
+    {
+        result.result = InstructionResult::CreateContractStartingWithEF;
+    }
+}
+
+/// revm's configuration for this chain: no EIP-7623 floor, no EIP-7825 cap, EIP-3541 checked here instead.
+pub fn config(chain_id: u64) -> CfgEnv {
+    let mut cfg = CfgEnv::new_with_spec(SPEC).with_chain_id(chain_id);
+    cfg.disable_eip7623 = true;
+    cfg.disable_eip3541 = true;
+    cfg.disable_block_gas_limit = true;
+    cfg.disable_priority_fee_check = true;
+    cfg.tx_gas_limit_cap = Some(u64::MAX);
+    cfg.limit_contract_code_size = Some(24_576);
+    cfg.limit_contract_initcode_size = Some(49_152);
+    cfg
+}
+
+/// Gas for reaching an account (EIP-2929).
+pub(crate) const fn access_cost(is_cold: bool) -> u64 {
+    if is_cold { 2_600 } else { 100 }
+}

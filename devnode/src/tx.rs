@@ -1,0 +1,213 @@
+//! Transactions: what is asked, how raw bytes become it, and what came of it.
+
+use crate::evm::TopFrame;
+use alloy::{
+    consensus::{Transaction as _, TxEip1559, TxEnvelope, transaction::SignerRecoverable},
+    eips::{eip2718::Decodable2718, eip2930::AccessList},
+};
+use alloy_primitives::{Address, Bytes, Log, Signature, TxKind, U256};
+use revm::context::{
+    TxEnv,
+    result::{ExecutionResult, HaltReason, Output},
+};
+
+/// A call or a transaction to be made, signed or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxRequest {
+    /// Sender.
+    pub from: Address,
+    /// Callee, or a creation.
+    pub to: TxKind,
+    /// Wei sent along.
+    pub value: U256,
+    /// Calldata or init code.
+    pub input: Bytes,
+    /// Gas limit.
+    pub gas_limit: u64,
+    /// Most wei that the sender pays for a gas; the price paid is the base fee.
+    pub max_fee: u128,
+    /// Nonce; `None` takes the account's.
+    pub nonce: Option<u64>,
+    /// Addresses and storage keys that start warm (EIP-2930).
+    pub access_list: AccessList,
+}
+
+impl Default for TxRequest {
+    /// From and to nobody, with 30,000,000 gas, at any price.
+    fn default() -> Self {
+        Self {
+            from: Address::ZERO,
+            to: TxKind::Call(Address::ZERO),
+            value: U256::ZERO,
+            input: Bytes::new(),
+            gas_limit: 30_000_000,
+            max_fee: 1_000_000_000_000,
+            nonce: None,
+            access_list: AccessList::default(),
+        }
+    }
+}
+
+impl TxRequest {
+    /// Calls `to` with `input`.
+    pub fn call(from: Address, to: Address, input: impl Into<Bytes>) -> Self {
+        Self { from, to: TxKind::Call(to), input: input.into(), ..Self::default() }
+    }
+
+    /// Creates a contract with `init_code`.
+    pub fn create(from: Address, init_code: impl Into<Bytes>) -> Self {
+        Self { from, to: TxKind::Create, input: init_code.into(), ..Self::default() }
+    }
+
+    /// As revm takes it. Arbitrum drops tips (`DropTip` in `arbos/tx_processor.go`), so every transaction pays the
+    /// base fee, whatever its type: it becomes one of EIP-1559 without a tip.
+    pub(crate) fn to_env(&self, nonce: u64, chain_id: u64) -> TxEnv {
+        TxEnv {
+            tx_type: 2,
+            caller: self.from,
+            gas_limit: self.gas_limit,
+            gas_price: self.max_fee,
+            kind: self.to,
+            value: self.value,
+            data: self.input.clone(),
+            nonce,
+            chain_id: Some(chain_id),
+            access_list: self.access_list.clone(),
+            gas_priority_fee: Some(0),
+            ..TxEnv::default()
+        }
+    }
+
+    /// An envelope for a transaction that nobody signed. Its signature holds the sender, which keeps hashes apart.
+    pub(crate) fn unsigned_envelope(&self, nonce: u64, chain_id: u64) -> TxEnvelope {
+        let tx = TxEip1559 {
+            chain_id,
+            nonce,
+            gas_limit: self.gas_limit,
+            max_fee_per_gas: self.max_fee,
+            max_priority_fee_per_gas: 0,
+            to: self.to,
+            value: self.value,
+            access_list: self.access_list.clone(),
+            input: self.input.clone(),
+        };
+        let sender = U256::from_be_slice(self.from.as_slice());
+        let signature = Signature::new(sender, U256::ONE, false);
+        TxEnvelope::new_unhashed(tx.into(), signature)
+    }
+}
+
+/// Why raw bytes are not a transaction of this chain.
+#[derive(Debug, thiserror::Error)]
+pub enum RawTxError {
+    /// Not an encoding of EIP-2718.
+    #[error("rlp: {0}")]
+    Encoding(String),
+    /// Blob and set-code transactions are not taken.
+    #[error("transaction type not supported")]
+    Type,
+    /// No account could have signed it.
+    #[error("invalid sender")]
+    Signature,
+    /// Signed for another chain.
+    #[error("invalid chain id for signer: have {0} want {1}")]
+    ChainId(u64, u64),
+}
+
+/// Decodes a signed transaction and recovers its sender.
+pub(crate) fn decode(raw: &[u8], chain_id: u64) -> Result<(TxEnvelope, TxRequest), RawTxError> {
+    let envelope = TxEnvelope::decode_2718_exact(raw)
+        .map_err(|error| RawTxError::Encoding(error.to_string()))?;
+    if envelope.is_eip4844() || envelope.is_eip7702() {
+        return Err(RawTxError::Type);
+    }
+    if let Some(signed_for) = envelope.chain_id()
+        && signed_for != chain_id
+    {
+        return Err(RawTxError::ChainId(signed_for, chain_id));
+    }
+    let from = envelope.recover_signer().map_err(|_| RawTxError::Signature)?;
+    let request = TxRequest {
+        from,
+        to: envelope.kind(),
+        value: envelope.value(),
+        input: envelope.input().clone(),
+        gas_limit: envelope.gas_limit(),
+        max_fee: envelope.max_fee_per_gas(),
+        nonce: Some(envelope.nonce()),
+        access_list: envelope.access_list().cloned().unwrap_or_default(),
+    };
+    Ok((envelope, request))
+}
+
+/// How a transaction ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TxStatus {
+    /// Its effects stand.
+    Success,
+    /// It was reverted; unused gas was given back.
+    Revert,
+    /// It was stopped; all gas was used.
+    Halt(HaltReason),
+}
+
+/// What came of a transaction or a call.
+#[derive(Clone, Debug)]
+pub struct TxOutcome {
+    /// How it ended.
+    pub status: TxStatus,
+    /// Return or revert data.
+    pub output: Bytes,
+    /// Events, none unless it succeeded.
+    pub logs: Vec<Log>,
+    /// Gas paid for, after the refund.
+    pub gas_used: u64,
+    /// Storage refund in gas, capped at a fifth of the gas before it.
+    pub refund: u64,
+    /// New contract of a creation that succeeded.
+    pub created: Option<Address>,
+    /// The first frame: its gas, and what a Stylus program paid.
+    pub trace: TopFrame,
+}
+
+impl TxOutcome {
+    /// Gas of the transaction before its first frame: 21,000, calldata, access list, creation.
+    pub fn intrinsic(&self) -> u64 {
+        (self.gas_used + self.refund).saturating_sub(self.trace.gas)
+    }
+
+    pub(crate) fn new(result: ExecutionResult, trace: TopFrame) -> Self {
+        let gas_used = result.tx_gas_used();
+        let refund = result.gas().final_refunded();
+        let created = match &result {
+            ExecutionResult::Success { output: Output::Create(_, address), .. } => *address,
+            _ => None,
+        };
+        let (status, output, logs) = match result {
+            ExecutionResult::Success { output, logs, .. } => {
+                (TxStatus::Success, output.into_data(), logs)
+            }
+            ExecutionResult::Revert { output, .. } => (TxStatus::Revert, output, Vec::new()),
+            ExecutionResult::Halt { reason, .. } => {
+                (TxStatus::Halt(reason), Bytes::new(), Vec::new())
+            }
+        };
+        Self { status, output, logs, gas_used, refund, created, trace }
+    }
+
+    /// Whether its effects stand.
+    pub fn is_success(&self) -> bool {
+        self.status == TxStatus::Success
+    }
+
+    /// The failure in geth's words; `None` after a success.
+    pub fn error(&self) -> Option<String> {
+        match (&self.status, &self.trace.failure) {
+            (TxStatus::Success, _) => None,
+            (TxStatus::Revert, _) => Some("execution reverted".into()),
+            (TxStatus::Halt(HaltReason::OutOfGas(_)), _) => Some("out of gas".into()),
+            (TxStatus::Halt(_), Some(failure)) => Some(failure.clone()),
+            (TxStatus::Halt(reason), None) => Some(reason.to_string()),
+        }
+    }
+}
