@@ -26,8 +26,8 @@ pub fn markdown(model: &TrainedModel, wall_seconds: f64) -> String {
          | 32-byte words on a chain | {words} |\n\
          | trainer | inkling-trainer {version} |\n\
          | wall time | {wall_seconds:.0} s, one thread |\n\n\
-         Accuracies are the integer network's, by the reference forward pass. The checkpoint and the\n\
-         hyperparameters were chosen on the validation images.\n\n\
+         Accuracies are the integer network's, by the reference forward pass. The checkpoint was\n\
+         chosen on the validation images.\n\n\
          | layer | inputs | outputs | weight bits | bias bits << shift | multiplier >> shift | activation bits |\n\
          |---|---|---|---|---|---|---|\n",
         name = card.name,
