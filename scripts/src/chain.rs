@@ -1,0 +1,400 @@
+//! A connection to a chain: alloy's `Provider` over the embedded chain or over an endpoint.
+//!
+//! A transaction is estimated first (unless its gas limit is given), so that what the chain would refuse is an error
+//! with the contract's own words and costs nothing; then it is sent and its receipt waited for. No key is ever an
+//! argument: an endpoint's transactions are signed with the key in an environment variable.
+
+use crate::abi;
+use alloy::{
+    eips::BlockId,
+    network::{EthereumWallet, TransactionBuilder},
+    primitives::{Address, B256, Bytes, TxKind, U64, U256},
+    providers::{DynProvider, Provider, ProviderBuilder},
+    rpc::{
+        client::RpcClient,
+        types::{
+            Log, TransactionRequest,
+            state::{AccountOverride, StateOverride},
+        },
+    },
+    signers::local::PrivateKeySigner,
+    sol_types::SolCall,
+    transports::TransportError,
+};
+use inkling_devnode::{Chain, ChainConfig, Embedded, Node, arbos};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// How long a receipt is waited for.
+const RECEIPT_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Why the chain could not be asked or said no.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not the URL of an endpoint.
+    #[error("{0} is not the URL of an endpoint, expected http:// or https://")]
+    Url(String),
+    /// The environment variable with the key is missing or holds none. Its value is never shown.
+    #[error("the environment variable {0} does not hold a private key, expected 32 bytes in hex")]
+    Key(String),
+    /// A transaction on an endpoint, and no key.
+    #[error("{0} is a transaction: it needs --private-key-env")]
+    NoKey(&'static str),
+    /// The endpoint cannot be reached, or did not like the request.
+    #[error("{what}: {message}")]
+    Transport {
+        /// What was asked.
+        what: &'static str,
+        /// What the transport or the node said.
+        message: String,
+    },
+    /// The contract refused.
+    #[error("{what} was refused: {reason}")]
+    Reverted {
+        /// What was asked.
+        what: &'static str,
+        /// The contract's error with its arguments.
+        reason: String,
+    },
+    /// A transaction that was expected to succeed did not.
+    #[error("{what} failed in transaction {hash}, although its estimate succeeded")]
+    Failed {
+        /// What was asked.
+        what: &'static str,
+        /// The transaction.
+        hash: B256,
+    },
+    /// A transaction was sent and not included.
+    #[error("no receipt of {what} within {} s (transaction {hash})", RECEIPT_TIMEOUT.as_secs())]
+    NoReceipt {
+        /// What was asked.
+        what: &'static str,
+        /// The transaction.
+        hash: B256,
+    },
+    /// The answer is not what the interface says; mostly there is no such contract.
+    #[error(
+        "{what}: {address} answered {bytes} bytes that are no answer to it; is the contract there?"
+    )]
+    Answer {
+        /// What was asked.
+        what: &'static str,
+        /// Who was asked.
+        address: Address,
+        /// Length of the answer.
+        bytes: usize,
+    },
+}
+
+/// What the chain said of a transaction.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// The transaction.
+    pub transaction_hash: B256,
+    gas_used: U64,
+    /// Gas that paid for posting to L1; Arbitrum only.
+    gas_used_for_l1: Option<U64>,
+    status: U64,
+    /// The contract that was created.
+    pub contract_address: Option<Address>,
+    /// Events.
+    pub logs: Vec<Log>,
+}
+
+impl Receipt {
+    /// Gas of the transaction less what paid for posting it to L1.
+    pub fn gas(&self) -> u64 {
+        self.gas_used.saturating_sub(self.gas_used_for_l1.unwrap_or_default()).to()
+    }
+}
+
+/// A call or a transaction that is yet to be made.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its name in errors.
+    pub what: &'static str,
+    /// Callee, or a creation.
+    pub to: TxKind,
+    /// Calldata or init code.
+    pub data: Bytes,
+    /// Wei sent along.
+    pub value: U256,
+    /// Gas limit; estimated where there is none.
+    pub gas: Option<u64>,
+}
+
+impl Request {
+    /// Calls a function of a contract.
+    pub fn call<C: SolCall>(to: Address, call: &C) -> Self {
+        let data = call.abi_encode().into();
+        Self { what: C::SIGNATURE, to: to.into(), data, value: U256::ZERO, gas: None }
+    }
+
+    /// Creates a contract.
+    pub fn create(init_code: Bytes) -> Self {
+        let what = "contract creation";
+        Self { what, to: TxKind::Create, data: init_code, value: U256::ZERO, gas: None }
+    }
+}
+
+/// A chain and an account on it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    provider: DynProvider,
+    sender: Option<Address>,
+    embedded: bool,
+    chain_id: u64,
+    max_fee: u128,
+}
+
+impl Connection {
+    /// A new embedded chain, with the account that a Nitro development node gives funds to.
+    ///
+    /// # Errors
+    /// [`Error::Transport`]; never in practice.
+    pub async fn embedded() -> Result<Self, Error> {
+        let node = Node::new(Chain::new(ChainConfig::default()));
+        let signer = PrivateKeySigner::from_bytes(&arbos::DEV_PRIVATE_KEY);
+        let signer = signer.map_err(|_| Error::Key("of the embedded chain".into()))?;
+        Self::new(RpcClient::new(Embedded::new(node), true), Some(signer), true).await
+    }
+
+    /// An endpoint; with `private_key_env`, the name of an environment variable with a private key in hex, it can
+    /// send transactions.
+    ///
+    /// # Errors
+    /// [`Error::Url`], [`Error::Key`], or [`Error::Transport`] where nobody answers.
+    pub async fn endpoint(url: &str, private_key_env: Option<&str>) -> Result<Self, Error> {
+        let parsed = url.parse::<reqwest::Url>().ok();
+        let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "https"));
+        let parsed = parsed.ok_or_else(|| Error::Url(url.into()))?;
+        let signer = match private_key_env {
+            Some(variable) => Some(key(variable)?),
+            None => None,
+        };
+        // Fails only where it was done before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self::new(RpcClient::new_http(parsed), signer, false).await
+    }
+
+    async fn new(
+        client: RpcClient,
+        signer: Option<PrivateKeySigner>,
+        embedded: bool,
+    ) -> Result<Self, Error> {
+        let sender = signer.as_ref().map(PrivateKeySigner::address);
+        let provider = match signer {
+            Some(signer) => ProviderBuilder::new()
+                .wallet(EthereumWallet::from(signer))
+                .connect_client(client)
+                .erased(),
+            None => ProviderBuilder::new().connect_client(client).erased(),
+        };
+        let chain_id = provider.get_chain_id().await.map_err(|e| said("eth_chainId", e))?;
+        let gas_price = provider.get_gas_price().await.map_err(|e| said("eth_gasPrice", e))?;
+        // Arbitrum charges the base fee whatever is offered; twice of it survives its ups.
+        Ok(Self { provider, sender, embedded, chain_id, max_fee: 2 * gas_price })
+    }
+
+    /// Whether it is a chain of this process.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded
+    }
+
+    /// Chain id.
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// The account that signs transactions.
+    pub fn sender(&self) -> Option<Address> {
+        self.sender
+    }
+
+    fn tx(&self, request: &Request) -> TransactionRequest {
+        let mut tx = TransactionRequest::default()
+            .with_kind(request.to)
+            .with_input(request.data.clone())
+            .with_value(request.value);
+        tx.from = self.sender;
+        tx.gas = request.gas;
+        tx
+    }
+
+    /// What a contract's function returns, without a transaction.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`], [`Error::Transport`], [`Error::Answer`].
+    pub async fn call<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return, Error> {
+        self.call_with(to, call, U256::ZERO, StateOverride::default()).await
+    }
+
+    /// As [`Self::call`], with wei sent along and code put at an address for the time of the call. The sender is given
+    /// the wei, too.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_with_code<C: SolCall>(
+        &self,
+        to: Address,
+        call: &C,
+        value: U256,
+        (address, code): (Address, Bytes),
+    ) -> Result<C::Return, Error> {
+        let code = AccountOverride { code: Some(code), ..Default::default() };
+        let funds = AccountOverride { balance: Some(value * U256::from(2)), ..Default::default() };
+        let overrides = [(address, code), (self.sender.unwrap_or_default(), funds)];
+        self.call_with(to, call, value, overrides.into_iter().collect()).await
+    }
+
+    async fn call_with<C: SolCall>(
+        &self,
+        to: Address,
+        call: &C,
+        value: U256,
+        overrides: StateOverride,
+    ) -> Result<C::Return, Error> {
+        let request = Request { value, ..Request::call(to, call) };
+        let mut asked = self.provider.call(self.tx(&request)).block(BlockId::latest());
+        if !overrides.is_empty() {
+            asked = asked.overrides(overrides);
+        }
+        let answer = asked.await.map_err(|e| said(C::SIGNATURE, e))?;
+        C::abi_decode_returns_validate(&answer).map_err(|_| Error::Answer {
+            what: C::SIGNATURE,
+            address: to,
+            bytes: answer.len(),
+        })
+    }
+
+    /// `eth_estimateGas`.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] where a transaction would fail; [`Error::Transport`].
+    pub async fn estimate(&self, request: &Request) -> Result<u64, Error> {
+        self.provider.estimate_gas(self.tx(request)).await.map_err(|e| said(request.what, e))
+    }
+
+    /// Sends a transaction and waits for its receipt.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] where the estimate fails, [`Error::Failed`] where the transaction does; [`Error::NoKey`],
+    /// [`Error::NoReceipt`], [`Error::Transport`].
+    pub async fn send(&self, request: &Request) -> Result<Receipt, Error> {
+        let what = request.what;
+        if self.sender.is_none() {
+            return Err(Error::NoKey(what));
+        }
+        let gas = match request.gas {
+            Some(gas) => gas,
+            None => self.estimate(request).await?,
+        };
+        let tx = self
+            .tx(request)
+            .with_gas_limit(gas)
+            .with_max_fee_per_gas(self.max_fee)
+            .with_max_priority_fee_per_gas(0);
+        let pending = self.provider.send_transaction(tx).await.map_err(|e| said(what, e))?;
+        let receipt = self.receipt(what, *pending.tx_hash()).await?;
+        match receipt.status.is_zero() {
+            true => Err(Error::Failed { what, hash: receipt.transaction_hash }),
+            false => Ok(receipt),
+        }
+    }
+
+    async fn receipt(&self, what: &'static str, hash: B256) -> Result<Receipt, Error> {
+        let asked = async {
+            loop {
+                let method = "eth_getTransactionReceipt";
+                let receipt = self.provider.raw_request(method.into(), [hash]).await;
+                if let Some(receipt) = receipt.map_err(|e| said(method, e))? {
+                    return Ok(receipt);
+                }
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        };
+        let waited = tokio::time::timeout(RECEIPT_TIMEOUT, asked).await;
+        waited.unwrap_or(Err(Error::NoReceipt { what, hash }))
+    }
+
+    /// Puts a Stylus program into the cache of the embedded chain, or evicts it, free of charge.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] on any other chain, or where there is no active program.
+    pub async fn set_cached(&self, program: Address, cached: bool) -> Result<(), Error> {
+        let method = "inkling_setCached";
+        let done: Result<bool, _> =
+            self.provider.raw_request(method.into(), (program, cached)).await;
+        done.map(drop).map_err(|e| said(method, e))
+    }
+}
+
+/// The key in an environment variable.
+fn key(variable: &str) -> Result<PrivateKeySigner, Error> {
+    let value = std::env::var(variable).ok();
+    let key = value.and_then(|value| value.trim().parse().ok());
+    key.ok_or_else(|| Error::Key(variable.into()))
+}
+
+/// A refusal with its reason, or whatever else went wrong.
+fn said(what: &'static str, error: TransportError) -> Error {
+    let Some(payload) = error.as_error_resp() else {
+        return Error::Transport { what, message: error.to_string() };
+    };
+    match payload.as_revert_data().and_then(|data| abi::decode_error(&data)) {
+        Some(reason) => Error::Reverted { what, reason },
+        None => {
+            Error::Transport { what, message: payload.message.trim_end_matches([':', ' ']).into() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::IClassifier;
+    use alloy::primitives::address;
+
+    #[tokio::test]
+    async fn transactions_and_receipts() {
+        let chain = Connection::embedded().await.unwrap();
+        assert_eq!((chain.chain_id(), chain.is_embedded()), (412_346, true));
+        let to = address!("00000000000000000000000000000000000a11ce");
+        let data = Bytes::from_static(&[0, 1]);
+        let request =
+            Request { what: "transfer", to: to.into(), data, value: U256::ONE, gas: None };
+        assert_eq!(chain.send(&request).await.unwrap().gas(), 21_020);
+        // An estimate may be up to 1.5 % too high.
+        assert!((21_020..=21_335).contains(&chain.estimate(&request).await.unwrap()));
+    }
+
+    #[tokio::test]
+    async fn no_contract_is_no_answer() {
+        let chain = Connection::embedded().await.unwrap();
+        let nobody = address!("00000000000000000000000000000000000a11ce");
+        let error = chain.call(nobody, &IClassifier::isModelReadyCall {}).await.unwrap_err();
+        assert!(matches!(error, Error::Answer { bytes: 0, .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn wrong_endpoints_and_keys() {
+        let error = Connection::endpoint("localhost:8547", None).await.unwrap_err();
+        assert!(matches!(error, Error::Url(_)));
+        let variable = Some("INKLING_TEST_NO_SUCH_VARIABLE");
+        let error = Connection::endpoint("http://127.0.0.1:9", variable).await.unwrap_err();
+        assert!(matches!(error, Error::Key(_)));
+        let error = Connection::endpoint("http://127.0.0.1:9", None).await.unwrap_err();
+        assert!(matches!(error, Error::Transport { what: "eth_chainId", .. }));
+    }
+
+    #[test]
+    fn l1_gas_is_taken_off() {
+        let receipt: Receipt = serde_json::from_value(serde_json::json!({
+            "transactionHash": B256::ZERO, "gasUsed": "0x64", "gasUsedForL1": "0x0a", "status": "0x1",
+            "contractAddress": null, "logs": [],
+        }))
+        .unwrap();
+        assert_eq!(receipt.gas(), 90);
+    }
+}

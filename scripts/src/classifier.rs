@@ -1,0 +1,187 @@
+//! A deployed classifier: what it is asked, and whether its answers are the reference's.
+
+use crate::{
+    abi::{ARB_WASM, IArbWasm, IClassifier},
+    artifacts::Contract,
+    chain::{self, Connection, Request},
+    deployment::{self, Deployment},
+    gas,
+    models::Model,
+};
+use alloy::primitives::Address;
+use clap::Args;
+use inkling_network::argmax;
+use serde::{Deserialize, Serialize};
+
+/// Why a classifier could not be asked, or its answer is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The chain said no.
+    #[error(transparent)]
+    Chain(#[from] chain::Error),
+    /// The network takes images of another size.
+    #[error(transparent)]
+    Image(#[from] inkling_network::ImageLengthError),
+}
+
+/// Which contract a command asks.
+#[derive(Args, Debug)]
+pub struct ContractArgs {
+    /// The contract.
+    #[arg(long, value_enum, default_value = "stylus")]
+    pub contract: Contract,
+    /// JSON-RPC endpoint of the chain that the contract at --address is on; without it, a chain is made and the
+    /// contract deployed to it.
+    #[arg(long, value_name = "URL", requires = "address")]
+    pub rpc: Option<String>,
+    /// Address of the deployed contract.
+    #[arg(long, requires = "rpc")]
+    pub address: Option<Address>,
+    /// Name of the environment variable that holds the private key (hex) to send transactions with; without it, gas is
+    /// estimated.
+    #[arg(long, value_name = "VAR", requires = "rpc")]
+    pub private_key_env: Option<String>,
+}
+
+/// What inference paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paid {
+    /// Gas of the whole transaction (or of the estimate).
+    pub transaction: u64,
+    /// The same less 21,000 and the calldata.
+    pub execution: u64,
+}
+
+impl Paid {
+    fn of(transaction: u64, calldata: &[u8]) -> Self {
+        Self { transaction, execution: transaction.saturating_sub(gas::intrinsic(calldata)) }
+    }
+}
+
+/// What starting a Stylus program costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramCosts {
+    /// Gas for starting it while it is not cached.
+    pub init_gas: u64,
+    /// Gas for starting it from the cache.
+    pub cached_init_gas: u64,
+    /// Pages of memory it starts with.
+    pub pages: u16,
+    /// Pages that cost nothing.
+    pub free_pages: u16,
+}
+
+/// A contract with a model in it.
+pub struct Classifier {
+    /// The chain that it is on.
+    pub chain: Connection,
+    /// Its address.
+    pub address: Address,
+}
+
+impl Classifier {
+    /// The contract that the arguments name, with `model` in it: found on an endpoint, or deployed to a new chain and,
+    /// if it is a Stylus program, cached.
+    ///
+    /// # Errors
+    /// As [`deployment::deploy`]; [`deployment::Error::Differs`] where the contract holds another model.
+    pub async fn open(args: &ContractArgs, model: &Model) -> Result<Self, deployment::Error> {
+        if let (Some(url), Some(address)) = (&args.rpc, args.address) {
+            let chain = Connection::endpoint(url, args.private_key_env.as_deref()).await?;
+            deployment::verify(&chain, address, model).await?;
+            return Ok(Self { chain, address });
+        }
+        let chain = Connection::embedded().await?;
+        let Deployment { address, .. } = deployment::deploy(&chain, args.contract, model).await?;
+        if args.contract.is_stylus() {
+            chain.set_cached(address, true).await?;
+        }
+        Ok(Self { chain, address })
+    }
+
+    fn request(&self, image: &[u8]) -> Request {
+        Request::call(self.address, &IClassifier::classifyCall { image: image.to_vec().into() })
+    }
+
+    /// The digit, by `eth_call`.
+    ///
+    /// # Errors
+    /// [`chain::Error`].
+    pub async fn digit(&self, image: &[u8]) -> Result<u8, chain::Error> {
+        let call = IClassifier::classifyCall { image: image.to_vec().into() };
+        self.chain.call(self.address, &call).await
+    }
+
+    /// The logits, by `eth_call`.
+    ///
+    /// # Errors
+    /// [`chain::Error`].
+    pub async fn logits(&self, image: &[u8]) -> Result<Vec<i32>, chain::Error> {
+        let call = IClassifier::logitsCall { image: image.to_vec().into() };
+        self.chain.call(self.address, &call).await
+    }
+
+    /// Whether digit and all logits of the contract are the reference's, and the digit.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn answer(&self, model: &Model, image: &[u8]) -> Result<(bool, u8), Error> {
+        let expected = model.logits(image)?;
+        let digit = self.digit(image).await?;
+        let agrees = self.logits(image).await? == expected;
+        Ok((agrees && usize::from(digit) == argmax(&expected), digit))
+    }
+
+    /// A gas limit that suits each of these images: the estimate for the one with most ink and a quarter more, since
+    /// what is read in later layers depends on more than ink.
+    ///
+    /// # Errors
+    /// [`chain::Error`].
+    pub async fn gas_limit(&self, images: &[[u8; 400]]) -> Result<u64, chain::Error> {
+        let ink = |image: &&[u8; 400]| image.iter().filter(|&&pixel| pixel != 0).count();
+        let darkest = images.iter().max_by_key(ink).map_or(&[][..], |image| image);
+        Ok(self.estimate(darkest).await? / 4 * 5)
+    }
+
+    /// Sends `classify` as a transaction.
+    ///
+    /// # Errors
+    /// [`chain::Error`].
+    pub async fn pay(&self, image: &[u8], gas_limit: u64) -> Result<Paid, chain::Error> {
+        let request = Request { gas: Some(gas_limit), ..self.request(image) };
+        let transaction = self.chain.send(&request).await?.gas();
+        Ok(Paid::of(transaction, &request.data))
+    }
+
+    /// The same by `eth_estimateGas`, which says somewhat more than a transaction pays.
+    ///
+    /// # Errors
+    /// [`chain::Error`].
+    pub async fn estimated(&self, image: &[u8]) -> Result<Paid, chain::Error> {
+        Ok(Paid::of(self.estimate(image).await?, &self.request(image).data))
+    }
+
+    /// `eth_estimateGas` of `classify`.
+    ///
+    /// # Errors
+    /// [`chain::Error`].
+    pub async fn estimate(&self, image: &[u8]) -> Result<u64, chain::Error> {
+        self.chain.estimate(&self.request(image)).await
+    }
+
+    /// What starting it costs; it must be a Stylus program.
+    ///
+    /// # Errors
+    /// [`chain::Error`].
+    pub async fn program_costs(&self) -> Result<ProgramCosts, chain::Error> {
+        let program = self.address;
+        let init = self.chain.call(ARB_WASM, &IArbWasm::programInitGasCall { program }).await?;
+        let pages = IArbWasm::programMemoryFootprintCall { program };
+        Ok(ProgramCosts {
+            init_gas: init.gas,
+            cached_init_gas: init.gasWhenCached,
+            pages: self.chain.call(ARB_WASM, &pages).await?,
+            free_pages: self.chain.call(ARB_WASM, &IArbWasm::freePagesCall {}).await?,
+        })
+    }
+}

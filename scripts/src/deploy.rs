@@ -1,0 +1,80 @@
+//! `inkling deploy`: a contract with a model in it, on an endpoint.
+
+use crate::{
+    Error,
+    artifacts::Contract,
+    chain::Connection,
+    deployment::{self, Deployment},
+    models::Model,
+    report::thousands,
+};
+use alloy::primitives::Address;
+use inkling_data::mnist;
+use std::path::PathBuf;
+
+/// Deploy a contract to an Arbitrum chain and upload a model into it, or go on with an upload that broke off.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A shipped model (mlp-64, mlp-32-16) or a trained file (*.safetensors).
+    #[arg(long, default_value = "mlp-64")]
+    model: String,
+    /// The contract.
+    #[arg(long, value_enum, default_value = "stylus")]
+    contract: Contract,
+    /// JSON-RPC endpoint.
+    #[arg(long, value_name = "URL")]
+    rpc: String,
+    /// Name of the environment variable that holds the private key (hex) of the owner to be.
+    #[arg(long, value_name = "VAR")]
+    private_key_env: String,
+    /// Go on with the contract at this address instead of creating one.
+    #[arg(long)]
+    address: Option<Address>,
+    /// Test images whose logits are compared with the reference afterwards.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    check: usize,
+    /// Folder with the MNIST test set.
+    #[arg(long, value_name = "DIR", default_value = mnist::TEST_DIR, hide_default_value = true)]
+    data: PathBuf,
+    /// Print the result as JSON, and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error::Mismatch`] where the deployed contract's answers are not the reference's; others of [`Error`].
+pub async fn run(args: Args) -> Result<(), Error> {
+    let model = Model::open(&args.model)?;
+    let images = mnist::test_set_in(&args.data)?.inputs()?;
+    let chain = Connection::endpoint(&args.rpc, Some(&args.private_key_env)).await?;
+    let begun = match args.address {
+        Some(address) => deployment::resume(address, args.contract, &model),
+        None => deployment::create(&chain, args.contract, &model).await?,
+    };
+    let words = model.words.len();
+    eprintln!("{} of {} ({words} words) at {}", args.contract, model.name, begun.address);
+    let done = deployment::upload(&chain, begun, &model, &mut |step| {
+        eprintln!("{:>12} gas  {} ({})", thousands(step.gas), step.name, step.transactions);
+    })
+    .await?;
+    deployment::check_answers(&chain, &done, &model, images.iter().take(args.check)).await?;
+    match args.json {
+        true => println!("{:#}", serde_json::json!(done)),
+        false => println!("{}", summary(&done, &model, args.check)),
+    }
+    Ok(())
+}
+
+fn summary(done: &Deployment, model: &Model, checked: usize) -> String {
+    format!(
+        "{} is ready at {} in {} gas, data fee {} wei; logits of {checked} images are the reference's.\n\
+         model hash {}",
+        model.name,
+        done.address,
+        thousands(done.gas("")),
+        done.data_fee_wei,
+        done.model_hash,
+    )
+}

@@ -1,0 +1,60 @@
+//! What can go wrong in a command, and its exit code.
+
+use crate::{artifacts, chain, classifier, deployment, models, plot};
+use inkling_data::{mnist, preprocess};
+use std::path::PathBuf;
+
+/// The failure of a command, as one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A check failed: what a contract says differs from the reference.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The arguments contradict each other or the data.
+    #[error("{0}")]
+    Usage(String),
+    /// The chain refused something, or cannot be reached.
+    #[error(transparent)]
+    Chain(#[from] chain::Error),
+    /// A deployed contract does not answer as a classifier does.
+    #[error(transparent)]
+    Classifier(#[from] classifier::Error),
+    /// A deployment could not be made or continued.
+    #[error(transparent)]
+    Deployment(#[from] deployment::Error),
+    /// A built program is damaged.
+    #[error(transparent)]
+    Artifact(#[from] artifacts::Error),
+    /// A trained model cannot be read.
+    #[error(transparent)]
+    Model(#[from] models::Error),
+    /// The test images cannot be read.
+    #[error(transparent)]
+    DataSet(#[from] mnist::Error),
+    /// A picture cannot be read.
+    #[error(transparent)]
+    Picture(#[from] preprocess::Error),
+    /// A plot cannot be drawn.
+    #[error(transparent)]
+    Plot(#[from] plot::Error),
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Exit code of the program: 1 for a failed check, 2 for wrong usage, 3 for the rest.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Mismatch(_) => 1,
+            Self::Deployment(deployment::Error::Differs { .. }) => 1,
+            Self::Usage(_) => 2,
+            _ => 3,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `inkling evaluate`: accuracy, confusion matrix, agreement with the reference and gas of one deployed model.
+
+use crate::{
+    Error,
+    classifier::{Classifier, ContractArgs},
+    gas::Stats,
+    models::Model,
+    plot, progress,
+    report::{self, Evaluation, Histogram, thousands},
+};
+use inkling_data::mnist;
+use inkling_network::argmax;
+use std::path::PathBuf;
+
+/// Classify many test images with a contract: accuracy, confusion matrix, gas.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A shipped model (mlp-64, mlp-32-16) or a trained file (*.safetensors).
+    #[arg(long, default_value = "mlp-64")]
+    model: String,
+    /// Images, from the first of the test set on.
+    #[arg(long, value_name = "N", default_value_t = 1_000,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    samples: u32,
+    #[command(flatten)]
+    contract: ContractArgs,
+    /// Folder with the MNIST test set.
+    #[arg(long, value_name = "DIR", default_value = mnist::TEST_DIR, hide_default_value = true)]
+    data: PathBuf,
+    /// Folder for evaluate-MODEL.json, .md and .png.
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
+    /// Print the report as JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error::Mismatch`] where a prediction is not the reference's; others of [`Error`].
+pub async fn run(args: Args) -> Result<(), Error> {
+    let model = Model::open(&args.model)?;
+    let test = mnist::test_set_in(&args.data)?;
+    let mut images = test.inputs()?;
+    images.truncate(args.samples as usize);
+    let classifier = Classifier::open(&args.contract, &model).await?;
+    let evaluation =
+        evaluate(&classifier, args.contract.contract, &model, &images, &test.labels).await?;
+
+    let name = format!("evaluate-{}", model.name);
+    let subtitle = format!(
+        "{} contract, {} MNIST test images, {}",
+        evaluation.contract,
+        thousands(images.len() as u64),
+        if evaluation.by_transaction { "whole transactions" } else { "estimates" },
+    );
+    let title = format!("Gas of one classification: {}", model.name);
+    let mean = evaluation.transaction_gas.mean;
+    let png = plot::histogram(&title, &subtitle, "gas", &evaluation.histogram, mean)?;
+    report::write(&args.out, &name, &evaluation, &evaluation.markdown(), &png)?;
+    match args.json {
+        true => println!("{:#}", serde_json::json!(evaluation)),
+        false => {
+            println!("{}", evaluation.tables());
+            println!("{}/{name}.{{json,md,png}}", args.out.display());
+        }
+    }
+    match evaluation.disagreements.as_slice() {
+        [] => Ok(()),
+        some => Err(Error::Mismatch(format!(
+            "{} predictions differ from the reference's, the first for test image {}",
+            some.len(),
+            some[0]
+        ))),
+    }
+}
+
+/// Classifies each image by `eth_call` and by a transaction, or where no key is given by an estimate.
+///
+/// # Errors
+/// [`Error`].
+pub async fn evaluate(
+    classifier: &Classifier,
+    contract: crate::artifacts::Contract,
+    model: &Model,
+    images: &[[u8; 400]],
+    labels: &[u8],
+) -> Result<Evaluation, Error> {
+    let by_transaction = classifier.chain.sender().is_some();
+    let gas_limit = classifier.gas_limit(images).await?;
+    let classes = model.network.header().classes().max(10);
+    let mut confusion = vec![vec![0; classes]; classes];
+    let (mut disagreements, mut correct) = (Vec::new(), 0);
+    let (mut transaction, mut execution) = (Vec::new(), Vec::new());
+    let bar = progress::bar(images.len(), "classifying");
+    for (index, (image, &label)) in images.iter().zip(labels).enumerate() {
+        let digit = classifier.digit(image).await?;
+        let expected = model.logits(image).map_err(crate::classifier::Error::from)?;
+        if usize::from(digit) != argmax(&expected) {
+            disagreements.push(index);
+        }
+        correct += usize::from(digit == label);
+        // A digit that no class has is a disagreement; it has no place in the matrix.
+        if let Some(cell) = confusion[usize::from(label)].get_mut(usize::from(digit)) {
+            *cell += 1;
+        }
+        let paid = match by_transaction {
+            true => classifier.pay(image, gas_limit).await?,
+            false => classifier.estimated(image).await?,
+        };
+        transaction.push(paid.transaction);
+        execution.push(paid.execution);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(Evaluation {
+        model: model.name.clone(),
+        shape: model.shape(),
+        model_hash: model.hash,
+        contract,
+        chain_id: classifier.chain.chain_id(),
+        by_transaction,
+        samples: images.len(),
+        correct,
+        disagreements,
+        confusion,
+        transaction_gas: Stats::of(&transaction),
+        execution_gas: Stats::of(&execution),
+        histogram: Histogram::of(&transaction),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{artifacts::Contract, chain::Connection, deployment, testing::tiny_model};
+
+    #[tokio::test]
+    async fn an_evaluation_adds_up() {
+        let model = tiny_model(7, &[8, 10]);
+        let images = [[0; 400], [255; 400], [7; 400]];
+        let labels = images.map(|image| model.digit(&image).unwrap());
+        let chain = Connection::embedded().await.unwrap();
+        let deployed = deployment::deploy(&chain, Contract::Packed, &model).await.unwrap();
+        let classifier = Classifier { chain, address: deployed.address };
+        let wrong = [labels[0], labels[1], (labels[2] + 1) % 10];
+        let evaluation =
+            evaluate(&classifier, Contract::Packed, &model, &images, &wrong).await.unwrap();
+        assert_eq!((evaluation.samples, evaluation.correct), (3, 2));
+        assert!(evaluation.disagreements.is_empty());
+        assert_eq!(evaluation.confusion.iter().flatten().sum::<u32>(), 3);
+        assert!(evaluation.transaction_gas.min < evaluation.transaction_gas.max);
+        // An empty image's calldata: selector, offset, length 400 (2 bytes that are not zero), 400 zeros and padding.
+        let intrinsic = evaluation.transaction_gas.min - evaluation.execution_gas.min;
+        assert_eq!(intrinsic, 21_000 + 4 * 16 + 3 * 16 + 4 * (31 + 30 + 416));
+    }
+}

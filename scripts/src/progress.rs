@@ -1,0 +1,13 @@
+//! Progress of long work: a bar on stderr, if that is a terminal.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar of `length` steps; it draws nothing where stderr is not a terminal.
+pub fn bar(length: usize, what: &'static str) -> ProgressBar {
+    let style = "{msg:>12} [{bar:40}] {human_pos}/{human_len} {eta}";
+    let bar = ProgressBar::new(length as u64).with_message(what);
+    match ProgressStyle::with_template(style) {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
+    }
+}
