@@ -4,7 +4,7 @@ use crate::{
     Error,
     classifier::{Classifier, ContractArgs, Paid},
     models::Model,
-    report::thousands,
+    report::{self, thousands},
 };
 use alloy::primitives::hex;
 use inkling_data::{Invert, load_image, mnist};
@@ -93,12 +93,12 @@ pub async fn run(args: Args) -> Result<(), Error> {
         image: hex::encode(image),
     };
     match args.json {
-        true => println!("{:#}", serde_json::json!(answer)),
+        true => report::print(&format_args!("{:#}", serde_json::json!(answer))),
         false => {
             let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
             let colour = std::io::stdout().is_terminal() && !no_colour;
-            println!("{}", if colour { blocks(&image) } else { shades(&image) });
-            println!("{}", words(&answer));
+            report::print(&if colour { blocks(&image) } else { shades(&image) });
+            report::print(&words(&answer));
         }
     }
     match agrees {

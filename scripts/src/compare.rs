@@ -68,10 +68,10 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let png = chart(&comparison, samples)?;
     report::write(&args.out, "compare", &comparison, &comparison.markdown(), &png)?;
     match args.json {
-        true => println!("{:#}", serde_json::json!(comparison)),
+        true => report::print(&format_args!("{:#}", serde_json::json!(comparison))),
         false => {
-            println!("{}", comparison.tables());
-            println!("{}/compare.{{json,md,png}}", args.out.display());
+            report::print(&comparison.tables());
+            report::print(&format_args!("{}/compare.{{json,md,png}}", args.out.display()));
         }
     }
     for row in &comparison.rows {

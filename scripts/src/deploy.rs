@@ -6,7 +6,7 @@ use crate::{
     chain::Connection,
     deployment::{self, Deployment},
     models::Model,
-    report::thousands,
+    report::{self, thousands},
 };
 use alloy::primitives::Address;
 use inkling_data::mnist;
@@ -61,8 +61,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
     .await?;
     deployment::check_answers(&chain, &done, &model, images.iter().take(args.check)).await?;
     match args.json {
-        true => println!("{:#}", serde_json::json!(done)),
-        false => println!("{}", summary(&done, &model, args.check)),
+        true => report::print(&format_args!("{:#}", serde_json::json!(done))),
+        false => report::print(&summary(&done, &model, args.check)),
     }
     Ok(())
 }

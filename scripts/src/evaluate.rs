@@ -60,10 +60,10 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let png = plot::histogram(&title, &subtitle, "gas", &evaluation.histogram, mean)?;
     report::write(&args.out, &name, &evaluation, &evaluation.markdown(), &png)?;
     match args.json {
-        true => println!("{:#}", serde_json::json!(evaluation)),
+        true => report::print(&format_args!("{:#}", serde_json::json!(evaluation))),
         false => {
-            println!("{}", evaluation.tables());
-            println!("{}/{name}.{{json,md,png}}", args.out.display());
+            report::print(&evaluation.tables());
+            report::print(&format_args!("{}/{name}.{{json,md,png}}", args.out.display()));
         }
     }
     match evaluation.disagreements.as_slice() {
@@ -121,6 +121,7 @@ pub async fn evaluate(
         contract,
         chain_id: classifier.chain.chain_id(),
         by_transaction,
+        cached: contract.is_stylus() && classifier.chain.is_embedded(),
         samples: images.len(),
         correct,
         disagreements,

@@ -7,7 +7,11 @@ use crate::{
 };
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
-use std::{fmt::Write, path::Path};
+use std::{
+    fmt::{self, Write as _},
+    io::Write as _,
+    path::Path,
+};
 
 /// The result of `inkling evaluate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +28,8 @@ pub struct Evaluation {
     pub chain_id: u64,
     /// Whether the gas is that of transactions, not of estimates.
     pub by_transaction: bool,
+    /// Whether it is a Stylus program that was cached; on an endpoint that is not known.
+    pub cached: bool,
     /// Images, from the first of the test set on.
     pub samples: usize,
     /// Images whose digit the contract got right.
@@ -385,7 +391,8 @@ impl Evaluation {
             "Written by `inkling evaluate --model {model} --contract {} --samples {samples}`. ",
             contract.to_string().to_lowercase()
         );
-        page += &format!("Network {shape}, chain {chain_id}.\n\n{}\n", self.tables());
+        let cached = if self.cached { ", program cached" } else { "" };
+        page += &format!("Network {shape}, chain {chain_id}{cached}.\n\n{}\n", self.tables());
         page += &format!("![Gas histogram](evaluate-{model}.png)\n");
         page
     }
@@ -480,6 +487,11 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Prints a line to stdout. Where nobody reads it any more (`inkling … | head`), that is no failure.
+pub fn print(text: &dyn fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 /// Writes `name.json`, `name.md` and `name.png` into a folder, which is made if it is not there.
 ///
 /// # Errors
@@ -550,6 +562,7 @@ mod tests {
             contract: Contract::Packed,
             chain_id: 412_346,
             by_transaction: true,
+            cached: false,
             samples: 4,
             correct: 3,
             disagreements: vec![2],
