@@ -10,7 +10,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,9 +33,11 @@ delete env.RUSTFLAGS;
 delete env.CARGO_ENCODED_RUSTFLAGS;
 const rustc = (...args) => execFileSync(env.RUSTC ?? 'rustc', args, { cwd: ROOT, env, encoding: 'utf8' }).trim();
 
+execFileSync('cargo', ['fetch', '--locked', '--target', TARGET], { cwd: ROOT, env, stdio: 'inherit' });
 const registry = join(env.CARGO_HOME ?? join(homedir(), '.cargo'), 'registry', 'src');
+const registries = readdirSync(registry).map((name) => join(registry, name));
 const sources = join(rustc('--print', 'sysroot'), 'lib/rustlib/src/rust/library');
-const remap = [registry, sources, ROOT].map((path) => `--remap-path-prefix=${path}=`);
+const remap = [...registries, sources, ROOT].map((path) => `--remap-path-prefix=${path}=`);
 const rustflags = JSON.stringify([...RUST_FLAGS, ...remap]);
 execFileSync('cargo', ['build', ...CARGO_FLAGS, '--config', `target.${TARGET}.rustflags=${rustflags}`],
   { cwd: ROOT, env, stdio: 'inherit' });

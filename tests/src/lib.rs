@@ -1,1 +1,29 @@
-//! Placeholder.
+//! What the tests that cross rooms share. The tests themselves are in `tests/tests`.
+//!
+//! * [`deployed`]: a fresh embedded chain with one contract on it, asked through calls and transactions, and what it
+//!   refuses with;
+//! * [`networks`]: random networks and images, the same each time;
+//! * here: the shipped models and the test images.
+//!
+//! Helpers panic where the set-up itself fails: then no test means anything.
+
+pub mod deployed;
+pub mod networks;
+
+pub use deployed::{Deployed, OWNER, Refusal, STRANGER, refused};
+pub use networks::{random_image, random_network};
+
+use inkling::models::{Model, SHIPPED};
+use inkling_data::{mnist, to_input};
+
+/// The trained networks of this repository.
+pub fn shipped_models() -> Vec<Model> {
+    SHIPPED.iter().map(|name| Model::open(name).expect("a shipped model is readable")).collect()
+}
+
+/// The first `count` MNIST test images, as a network reads them.
+pub fn test_images(count: usize) -> Vec<[u8; 400]> {
+    let images = mnist::test_set().expect("the test set is in the repository").images;
+    let resize = |image| to_input(image, images.width, images.height).expect("images have pixels");
+    images.iter().take(count).map(resize).collect()
+}

@@ -1,0 +1,214 @@
+//! Empty, uploading, ready, frozen, and two-step ownership: each refusal by its name, and state as before it.
+//!
+//! Everything here is asked of all three contracts alike.
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    sol_types::SolError,
+};
+use inkling::{
+    abi::{
+        IClassifier::{self, *},
+        IStylusDeployer::ContractInitializationError,
+    },
+    artifacts::{Contract, stylus_constructor},
+    models::Model,
+};
+use inkling_network::{Shape, pack};
+use inkling_tests::{
+    Deployed, OWNER, STRANGER,
+    deployed::{begin, chunks},
+    random_network, refused,
+};
+use rand::{SeedableRng, rngs::StdRng};
+
+/// 400 → 8 → 10: 104 words in four chunks, the last of 8 words.
+fn model() -> Model {
+    let input = Shape { height: 20, width: 20, channels: 1 };
+    let mut rng = StdRng::seed_from_u64(30);
+    // Biases take one word or two.
+    let model = std::iter::repeat_with(|| random_network(&mut rng, input, &[8, 10], false))
+        .find(|model| model.words.len() == 104)
+        .expect("there is always a next network");
+    assert_eq!(pack::chunks(&model.words).count(), 4);
+    model
+}
+
+/// Every question of inference must be refused with `error`.
+#[track_caller]
+fn refuses_inference(deployed: &mut Deployed, error: impl SolError + Clone) {
+    let image = vec![1; 400];
+    deployed.refuses(STRANGER, &classifyCall { image: image.clone().into() }, error.clone());
+    deployed.refuses(STRANGER, &logitsCall { image: image.clone().into() }, error.clone());
+    deployed.refuses(STRANGER, &classifyBatchCall { images: image.clone().into() }, error.clone());
+    deployed.refuses(STRANGER, &classifyBatchCall { images: vec![].into() }, error.clone());
+    deployed.refuses(STRANGER, &classifyAndRecordCall { image: image.into() }, error.clone());
+    deployed.refuses(STRANGER, &predictCall { image: [1; 400] }, error);
+}
+
+#[track_caller]
+fn is_in_state(deployed: &mut Deployed, model: Option<&Model>, state: u8) {
+    let info = deployed.call(&modelInfoCall {}).unwrap();
+    let header = model.map(|model| model.header.clone()).unwrap_or_default();
+    let (hash, words) = model.map_or((B256::ZERO, 0), |m| (m.hash, m.words.len() as u32));
+    assert_eq!((&info.header[..], info.modelHash), (&header[..], hash));
+    assert_eq!((info.words, info.state), (words, state));
+    assert_eq!(deployed.call(&isModelReadyCall {}), Ok(state >= 2));
+}
+
+#[test]
+fn construction() {
+    for contract in Contract::ALL {
+        let refusal = Deployed::try_new(contract, Address::ZERO).err().unwrap();
+        match contract {
+            Contract::Stylus => {
+                let error = ContractInitializationError::abi_decode(&refusal.data).unwrap();
+                assert_eq!(error.data, ZeroOwner {}.abi_encode());
+            }
+            _ => assert_eq!(refusal, refused(ZeroOwner {})),
+        }
+        let mut deployed = Deployed::new(contract);
+        assert_eq!(deployed.call(&ownerCall {}), Ok(OWNER));
+        assert_eq!(deployed.call(&missingChunksCall {}), Ok(vec![]));
+        is_in_state(&mut deployed, None, 0);
+        // Nobody constructs it again; Solidity has no such function.
+        let again = stylus_constructor(STRANGER).to_vec();
+        assert!(!deployed.raw(again, U256::ZERO).is_success(), "{contract}");
+    }
+}
+
+/// The states in order, with what each refuses.
+#[test]
+fn states() {
+    let model = model();
+    let all = chunks(&model, 0, 1);
+    for contract in Contract::ALL {
+        let mut deployed = Deployed::new(contract);
+        refuses_inference(&mut deployed, ModelNotReady { state: 0 });
+        deployed.refuses(OWNER, &all, NotUploading { state: 0 });
+        deployed.refuses(OWNER, &finalizeModelCall {}, NotUploading { state: 0 });
+        deployed.refuses(OWNER, &freezeModelCall {}, ModelNotReady { state: 0 });
+
+        let begun = ModelBegun { modelHash: model.hash, words: 104 };
+        deployed.logs(OWNER, &begin(&model), begun);
+        is_in_state(&mut deployed, Some(&model), 1);
+        assert_eq!(deployed.call(&missingChunksCall {}), Ok(vec![0, 1, 2, 3]));
+        refuses_inference(&mut deployed, ModelNotReady { state: 1 });
+        deployed.refuses(OWNER, &freezeModelCall {}, ModelNotReady { state: 1 });
+        for index in 0..4 {
+            deployed.refuses(OWNER, &finalizeModelCall {}, ChunksMissing { missing: 4 - index });
+            deployed.send(OWNER, &chunks(&model, index, 1)).unwrap();
+        }
+        refuses_inference(&mut deployed, ModelNotReady { state: 1 });
+
+        deployed.logs(OWNER, &finalizeModelCall {}, ModelFinalized { modelHash: model.hash });
+        is_in_state(&mut deployed, Some(&model), 2);
+        assert_eq!(deployed.call(&missingChunksCall {}), Ok(vec![]));
+        deployed.refuses(OWNER, &all, NotUploading { state: 2 });
+        deployed.refuses(OWNER, &finalizeModelCall {}, NotUploading { state: 2 });
+
+        deployed.logs(OWNER, &freezeModelCall {}, ModelFrozen { modelHash: model.hash });
+        is_in_state(&mut deployed, Some(&model), 3);
+        deployed.refuses(OWNER, &begin(&model), ModelIsFrozen {});
+        deployed.refuses(OWNER, &all, ModelIsFrozen {});
+        deployed.refuses(OWNER, &finalizeModelCall {}, ModelIsFrozen {});
+        deployed.refuses(OWNER, &freezeModelCall {}, ModelIsFrozen {});
+        // A bad header of a frozen model is not even looked at.
+        let bad = beginModelCall { header: vec![9].into(), modelHash: B256::ZERO };
+        deployed.refuses(OWNER, &bad, ModelIsFrozen {});
+        assert_eq!(deployed.logits(&[1; 400]), Ok(model.logits(&[1; 400]).unwrap()));
+    }
+}
+
+#[test]
+fn strangers_change_nothing() {
+    let model = model();
+    let stranger = || NotOwner { caller: STRANGER };
+    for contract in Contract::ALL {
+        let mut deployed = Deployed::new(contract);
+        let steps: [&dyn Fn(&mut Deployed); 4] = [
+            &|_| {},
+            &|deployed| drop(deployed.send(OWNER, &begin(&model)).unwrap()),
+            &|deployed| deployed.upload(&model),
+            &|deployed| drop(deployed.send(OWNER, &freezeModelCall {}).unwrap()),
+        ];
+        for step in steps {
+            step(&mut deployed);
+            deployed.refuses(STRANGER, &begin(&model), stranger());
+            deployed.refuses(STRANGER, &chunks(&model, 0, 1), stranger());
+            deployed.refuses(STRANGER, &finalizeModelCall {}, stranger());
+            deployed.refuses(STRANGER, &freezeModelCall {}, stranger());
+            deployed.refuses(STRANGER, &transferOwnershipCall { newOwner: STRANGER }, stranger());
+            let nobody = NotPendingOwner { caller: STRANGER };
+            deployed.refuses(STRANGER, &acceptOwnershipCall {}, nobody);
+        }
+    }
+}
+
+#[test]
+fn ownership_is_handed_over_in_two_steps() {
+    let model = model();
+    let offer = |to| transferOwnershipCall { newOwner: to };
+    let accept = acceptOwnershipCall {};
+    for contract in Contract::ALL {
+        let mut deployed = Deployed::new(contract);
+        deployed.send(OWNER, &begin(&model)).unwrap();
+
+        // Offered, taken back, offered again: nothing changes until it is accepted.
+        let started = |to| OwnershipTransferStarted { previousOwner: OWNER, newOwner: to };
+        deployed.logs(OWNER, &offer(STRANGER), started(STRANGER));
+        deployed.logs(OWNER, &offer(Address::ZERO), started(Address::ZERO));
+        deployed.refuses(STRANGER, &accept, NotPendingOwner { caller: STRANGER });
+        deployed.logs(OWNER, &offer(STRANGER), started(STRANGER));
+        assert_eq!(deployed.call(&ownerCall {}), Ok(OWNER));
+        deployed.refuses(OWNER, &accept, NotPendingOwner { caller: OWNER });
+        deployed.refuses(STRANGER, &begin(&model), NotOwner { caller: STRANGER });
+
+        let transferred = OwnershipTransferred { previousOwner: OWNER, newOwner: STRANGER };
+        deployed.logs(STRANGER, &accept, transferred);
+        assert_eq!(deployed.call(&ownerCall {}), Ok(STRANGER));
+        // It is the new owner's now, in the state it was in, and cannot be accepted twice.
+        is_in_state(&mut deployed, Some(&model), 1);
+        deployed.refuses(STRANGER, &accept, NotPendingOwner { caller: STRANGER });
+        deployed.refuses(OWNER, &chunks(&model, 0, 1), NotOwner { caller: OWNER });
+        deployed.send(STRANGER, &chunks(&model, 0, 1)).unwrap();
+    }
+}
+
+#[test]
+fn images_of_wrong_length() {
+    let model = model();
+    let mut rng = StdRng::seed_from_u64(31);
+    let small = Shape { height: 3, width: 3, channels: 1 };
+    let small = random_network(&mut rng, small, &[2], false);
+    for contract in Contract::ALL {
+        let mut deployed = Deployed::with_model(contract, &model);
+        for got in [0, 1, 399, 401, 800] {
+            let image = vec![7; got];
+            let error = || BadImageLength { got: U256::from(got), expected: U256::from(400) };
+            deployed.refuses(STRANGER, &classifyCall { image: image.clone().into() }, error());
+            deployed.refuses(STRANGER, &logitsCall { image: image.clone().into() }, error());
+            deployed.refuses(STRANGER, &classifyAndRecordCall { image: image.into() }, error());
+        }
+        for got in [1, 399, 401, 799, 801] {
+            let batch = classifyBatchCall { images: vec![7; got].into() };
+            let error = BadBatchLength { got: U256::from(got), imageLength: U256::from(400) };
+            deployed.refuses(STRANGER, &batch, error);
+        }
+        // `predict` takes 400 pixels, whatever the model.
+        let mut deployed = Deployed::with_model(contract, &small);
+        let error = BadImageLength { got: U256::from(400), expected: U256::from(9) };
+        deployed.refuses(STRANGER, &predictCall { image: [7; 400] }, error);
+    }
+}
+
+/// Every error of the interface is expected somewhere in these files: a new one must be, too.
+#[test]
+fn no_error_is_forgotten() {
+    let sources =
+        [include_str!("life_cycle.rs"), include_str!("uploads.rs"), include_str!("headers.rs")];
+    for name in IClassifier::IClassifierErrors::VARIANT_NAMES {
+        let used = sources.iter().any(|source| source.contains(&format!("{name} {{")));
+        assert!(used, "{name} is not tested");
+    }
+}

@@ -1,0 +1,30 @@
+//! The README claims only what a report says.
+
+use std::{fs, path::Path};
+
+#[test]
+fn every_table_row_of_the_comparison_stands_in_the_report() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let report = fs::read_to_string(root.join("reports/compare.md")).unwrap();
+    let (_, rest) = readme.split_once("<!-- compare -->").expect("the block begins");
+    let (block, _) = rest.split_once("<!-- /compare -->").expect("the block ends");
+    let rows: Vec<&str> = block.lines().filter(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 10, "the block has its tables");
+    for row in rows {
+        assert!(report.lines().any(|line| line == row), "not in reports/compare.md: {row}");
+    }
+}
+
+#[test]
+fn accuracies_are_those_of_the_cards() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    for model in ["mlp-64", "mlp-32-16"] {
+        let card = fs::read_to_string(root.join(format!("models/{model}.md"))).unwrap();
+        let line = card.lines().find_map(|line| line.strip_prefix("| test accuracy | "));
+        let accuracy = line.and_then(|line| line.split(" of ").next()).expect("the card says it");
+        let row = readme.lines().find(|line| line.starts_with(&format!("| [`{model}`]")));
+        assert!(row.expect("the model is listed").contains(accuracy), "{model}: {accuracy}");
+    }
+}
