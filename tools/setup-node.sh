@@ -13,8 +13,8 @@ have_node() {
 if ! have_node && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
     echo "setup-node: installing nodejs and npm" >&2
     {
-        timeout 120 apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -y -qq --no-install-recommends nodejs npm
+        tools/limit 120 apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive tools/limit 300 apt-get install -y -qq --no-install-recommends nodejs npm
     } >/dev/null || true
 fi
 if ! have_node; then
@@ -27,7 +27,7 @@ for folder in contracts-solidity-baseline contract; do
     installed=$folder/node_modules/.package-lock.json
     if [ ! "$installed" -nt $folder/package-lock.json ]; then
         echo "setup-node: installing the packages of $folder" >&2
-        if ! (cd $folder && timeout 300 npm ci --no-audit --no-fund --loglevel=error >/dev/null); then
+        if ! (cd $folder && ../tools/limit 300 npm ci --no-audit --no-fund --loglevel=error >/dev/null); then
             echo "setup-node: npm ci failed in $folder: the package registry must be reachable" >&2
             exit 1
         fi

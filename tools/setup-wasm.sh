@@ -10,6 +10,7 @@
 #   3. rustup: adds rust-src, within SETUP_TIMEOUT seconds (60 unless set);
 #   4. Debian as root: installs rustc-web, rust-web-src and lld.
 set -eu
+cd "$(dirname "$0")/.."
 
 say() { echo "setup-wasm: $*" >&2; }
 
@@ -32,12 +33,12 @@ if rustup_ready; then
 elif debian_ready; then
     use_debian
 elif command -v rustup >/dev/null && recent rustc &&
-    say "adding rust-src with rustup" && timeout "${SETUP_TIMEOUT:-60}" rustup component add rust-src >&2; then
+    say "adding rust-src with rustup" && tools/limit "${SETUP_TIMEOUT:-60}" rustup component add rust-src >&2; then
     say "using $(rustc --version)"
 elif command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] &&
     say "installing Debian's rustc-web, rust-web-src and lld" &&
-    { timeout 300 apt-get update -qq >&2 || true; } &&
-    timeout 600 apt-get install -y -qq --no-install-recommends rustc-web rust-web-src lld >&2 && debian_ready; then
+    { tools/limit 300 apt-get update -qq >&2 || true; } &&
+    tools/limit 600 apt-get install -y -qq --no-install-recommends rustc-web rust-web-src lld >&2 && debian_ready; then
     use_debian
 else
     say "install Rust 1.95 or newer with its sources: rustup component add rust-src"

@@ -1,4 +1,4 @@
-//! What the tests that cross rooms share. The tests themselves are in `tests/tests`.
+//! What the tests that cross crates share. The tests themselves are in `tests/tests`.
 //!
 //! * [`deployed`]: a fresh embedded chain with one contract on it, asked through calls and transactions, and what it
 //!   refuses with;
