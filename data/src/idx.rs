@@ -124,13 +124,12 @@ pub fn read_labels(file: &[u8]) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Reads a pair of files that must hold as many images as labels.
-pub fn read_pair(images: &[u8], labels: &[u8]) -> Result<(Images, Vec<u8>), Error> {
-    let (images, labels) = (read_images(images)?, read_labels(labels)?);
+/// Checks that there are as many images as labels.
+pub fn check_counts(images: &Images, labels: &[u8]) -> Result<(), Error> {
     if images.len() != labels.len() {
         return Err(Error::CountMismatch { images: images.len(), labels: labels.len() });
     }
-    Ok((images, labels))
+    Ok(())
 }
 
 /// The bytes of a file that may be gzip-compressed.
@@ -212,7 +211,7 @@ mod tests {
         assert_eq!(read_images(&gzip(IMAGES)).unwrap(), expected);
         assert_eq!(expected.len(), 2);
         assert_eq!(expected.iter().nth(1).unwrap(), [4, 5, 6]);
-        assert_eq!(read_pair(IMAGES, &gzip(LABELS)).unwrap().1, [7, 9]);
+        assert_eq!(read_labels(&gzip(LABELS)).unwrap(), [7, 9]);
     }
 
     #[test]
@@ -247,8 +246,9 @@ mod tests {
     fn refuses_wrong_labels_and_counts() {
         let label = read_labels(&with(LABELS, 9, 10));
         assert!(matches!(label, Err(Error::BadLabel { index: 1, value: 10 })));
-        let one = [0, 0, 8, 1, 0, 0, 0, 1, 7];
-        let count = read_pair(IMAGES, &one);
+        let images = read_images(IMAGES).unwrap();
+        check_counts(&images, &[7, 9]).unwrap();
+        let count = check_counts(&images, &[7]);
         assert!(matches!(count, Err(Error::CountMismatch { images: 2, labels: 1 })));
     }
 }

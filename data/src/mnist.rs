@@ -2,7 +2,8 @@
 //!
 //! The test set lies in this folder, gzip-compressed. The training set is fetched by `tools/setup-data.sh`, or is
 //! wherever the user has it. Either is checked against the SHA-256 of the original, uncompressed files, so that every
-//! accuracy that is reported speaks of the same images.
+//! accuracy that is reported speaks of the same images. The files are parsed first: of one that is cut short or in
+//! another format, that is said, rather than that its checksum differs.
 
 use std::path::{Path, PathBuf};
 
@@ -56,12 +57,12 @@ pub enum Error {
     /// The file is damaged or not in IDX format.
     #[error("{}: {source}", path.display())]
     Idx {
-        /// The file or its folder.
+        /// The file; for [`idx::Error::CountMismatch`] the one of the two that is not the original.
         path: PathBuf,
         /// What is wrong with it.
         source: idx::Error,
     },
-    /// The file is not MNIST's.
+    /// The file is in order, but not MNIST's.
     #[error("{} has sha256 {got}, expected {expected}", path.display())]
     Checksum {
         /// The file.
@@ -131,32 +132,56 @@ pub fn training_set(dir: &Path) -> Result<DataSet, Error> {
 }
 
 fn read(dir: &Path, files: Files) -> Result<DataSet, Error> {
-    let [images, labels] = [file(dir, files[0])?, file(dir, files[1])?];
-    let sha256 = hex(Sha256::new().chain_update(&images).chain_update(&labels));
-    let (images, labels) = idx::read_pair(&images, &labels)
-        .map_err(|source| Error::Idx { path: dir.into(), source })?;
+    let image_file = File::read(dir, files[0])?;
+    let images = image_file.parse(idx::read_images)?;
+    let label_file = File::read(dir, files[1])?;
+    let labels = label_file.parse(idx::read_labels)?;
+    let checks = [image_file.check(), label_file.check()];
+    if let Err(source) = idx::check_counts(&images, &labels) {
+        let File { path, .. } = if checks[0].is_err() { image_file } else { label_file };
+        return Err(Error::Idx { path, source });
+    }
+    checks.into_iter().collect::<Result<(), _>>()?;
+    let sha256 = hex(Sha256::new().chain_update(&image_file.bytes).chain_update(&label_file.bytes));
     Ok(DataSet { images, labels, sha256 })
 }
 
-/// The bytes of a file, uncompressed and checked.
-fn file(dir: &Path, (name, expected): (&'static str, &'static str)) -> Result<Vec<u8>, Error> {
-    let candidates = [dir.join(name), dir.join(format!("{name}.gz"))];
-    let Some(path) = candidates.into_iter().find(|path| path.exists()) else {
-        return Err(Error::Missing { dir: dir.into(), file: name });
-    };
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(source) => return Err(Error::Io { path, source }),
-    };
-    let bytes = match idx::decompress(&bytes) {
-        Ok(bytes) => bytes,
-        Err(source) => return Err(Error::Idx { path, source }),
-    };
-    let got = hex(Sha256::new().chain_update(&bytes));
-    if got != expected {
-        return Err(Error::Checksum { path, got, expected });
+/// A file's uncompressed bytes.
+struct File {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// SHA-256 of the original.
+    expected: &'static str,
+}
+
+impl File {
+    fn read(dir: &Path, (name, expected): (&'static str, &'static str)) -> Result<Self, Error> {
+        let candidates = [dir.join(name), dir.join(format!("{name}.gz"))];
+        let Some(path) = candidates.into_iter().find(|path| path.exists()) else {
+            return Err(Error::Missing { dir: dir.into(), file: name });
+        };
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(source) => return Err(Error::Io { path, source }),
+        };
+        match idx::decompress(&bytes) {
+            Ok(bytes) => Ok(Self { path, bytes, expected }),
+            Err(source) => Err(Error::Idx { path, source }),
+        }
     }
-    Ok(bytes)
+
+    fn parse<T>(&self, parse: fn(&[u8]) -> Result<T, idx::Error>) -> Result<T, Error> {
+        parse(&self.bytes).map_err(|source| Error::Idx { path: self.path.clone(), source })
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let Self { path, bytes, expected } = self;
+        let got = hex(Sha256::new().chain_update(bytes));
+        if got == *expected {
+            return Ok(());
+        }
+        Err(Error::Checksum { path: path.clone(), got, expected })
+    }
 }
 
 fn hex(hash: Sha256) -> String {
@@ -165,6 +190,8 @@ fn hex(hash: Sha256) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -176,18 +203,72 @@ mod tests {
         assert_eq!(set.sha256.len(), 64);
     }
 
-    #[test]
-    fn refuses_other_files() {
-        let dir = std::env::temp_dir().join(format!("inkling-mnist-{}", std::process::id()));
+    /// What is said of a folder with these two files; the temporary folder is gone afterwards.
+    fn error(images: &[u8], labels: &[u8]) -> Error {
+        static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+        let dir = format!("inkling-mnist-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(dir);
         std::fs::create_dir_all(&dir).unwrap();
-        assert!(matches!(training_set(&dir), Err(Error::Missing { .. })));
-        let path = dir.join("t10k-images-idx3-ubyte.gz");
-        std::fs::write(&path, [0, 0, 8, 3]).unwrap();
-        assert!(matches!(test_set_in(&dir), Err(Error::Checksum { .. })));
-        let original =
-            std::fs::read(Path::new(TEST_DIR).join("t10k-images-idx3-ubyte.gz")).unwrap();
-        std::fs::write(&path, &original[..original.len() / 2]).unwrap();
-        assert!(matches!(test_set_in(&dir), Err(Error::Idx { .. })));
+        std::fs::write(dir.join(TEST[0].0), images).unwrap();
+        std::fs::write(dir.join(TEST[1].0), labels).unwrap();
+        let error = test_set_in(&dir).unwrap_err();
         std::fs::remove_dir_all(&dir).unwrap();
+        error
+    }
+
+    /// The reason, which must be said of this file.
+    #[track_caller]
+    fn idx_error(error: Error, file: &str) -> idx::Error {
+        match error {
+            Error::Idx { path, source } if path.file_name().unwrap() == file => source,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_before_that_the_checksum_is() {
+        let [images, labels] = TEST.map(|file| File::read(Path::new(TEST_DIR), file).unwrap());
+        let (images, labels) = (images.bytes, labels.bytes);
+        let cut = idx_error(error(&images[..5_000], &labels), TEST[0].0);
+        assert!(matches!(cut, idx::Error::Truncated { got: 5_000, expected: 7_840_016 }), "{cut}");
+        let cut = idx_error(error(&images, &labels[..6]), TEST[1].0);
+        assert!(matches!(cut, idx::Error::Truncated { got: 6, expected: 8 }), "{cut}");
+        let magic = idx_error(error(b"\x89PNG\r\n", &labels), TEST[0].0);
+        assert!(matches!(magic, idx::Error::BadMagic(_)), "{magic}");
+
+        // The file that is named is the one of the wrong length, whichever it is.
+        let one = [0, 0, 8, 1, 0, 0, 0, 1, 7];
+        let count = idx_error(error(&images, &one), TEST[1].0);
+        assert!(matches!(count, idx::Error::CountMismatch { images: 10_000, labels: 1 }));
+        let mut fewer = images[..16 + 9_999 * 784].to_vec();
+        fewer[4..8].copy_from_slice(&9_999u32.to_be_bytes());
+        let count = idx_error(error(&fewer, &labels), TEST[0].0);
+        assert!(matches!(count, idx::Error::CountMismatch { images: 9_999, labels: 10_000 }));
+    }
+
+    #[test]
+    fn refuses_other_images_and_labels() {
+        let [images, labels] = TEST.map(|file| File::read(Path::new(TEST_DIR), file).unwrap());
+        for (k, file) in [&images, &labels].into_iter().enumerate() {
+            let mut other = file.bytes.clone();
+            other[16] ^= 1;
+            let error = match k {
+                0 => error(&other, &labels.bytes),
+                _ => error(&images.bytes, &other),
+            };
+            let Error::Checksum { path, expected, .. } = error else { panic!("{error}") };
+            assert_eq!(
+                (path.file_name().unwrap().to_str(), expected),
+                (Some(TEST[k].0), TEST[k].1)
+            );
+        }
+    }
+
+    #[test]
+    fn names_a_file_that_is_missing() {
+        let dir = std::env::temp_dir().join("inkling-no-such-folder");
+        let error = training_set(&dir).unwrap_err();
+        assert!(matches!(error, Error::Missing { file: "train-images-idx3-ubyte", .. }), "{error}");
     }
 }

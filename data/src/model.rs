@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A file is read as if it came from an enemy: sizes are bounded, every tensor's type and shape is checked, names that
-//! no layer has are refused, and the network must pass `inkling-network`'s own checks.
+//! no layer has are refused, and the network must pass `inkling-network`'s own checks. The model's name is checked
+//! too, by [`is_name`], because names become file names.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -35,6 +36,15 @@ const KEY: &str = "inkling";
 
 /// The most bytes a trained file may have: 16 MiB, 64 times what a contract holds.
 const MAX_BYTES: u64 = 1 << 24;
+
+/// The most bytes of a model's name.
+const MAX_NAME: usize = 64;
+
+/// Whether this may be a model's name: 1 to 64 of the characters `A–Z a–z 0–9 . _ -`, the first not `.`.
+pub fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.')
+}
 
 /// Why bytes are not a trained file, or a network cannot be written as one.
 #[derive(Debug, Error)]
@@ -64,6 +74,14 @@ pub enum Error {
     Format {
         /// The file's version.
         got: u32,
+    },
+    /// The card's name cannot be a model's, by [`is_name`].
+    #[error(
+        "model name {got:?}, expected 1 to {MAX_NAME} of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.'"
+    )]
+    Name {
+        /// The name, or the first 65 characters of a longer one.
+        got: String,
     },
     /// A number of bits that no layer has.
     #[error("layer {layer}: {field} = {got} is not supported")]
@@ -118,7 +136,7 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
-    /// The model's name, for instance `mlp-64`.
+    /// The model's name, for instance `mlp-64`; allowed is what [`is_name`] allows.
     pub name: String,
     /// The command that trained it.
     pub command: String,
@@ -134,7 +152,7 @@ pub struct Card {
     pub validation_samples: usize,
     /// Test images.
     pub test_samples: usize,
-    /// Epochs that were run.
+    /// Epochs that were completed.
     pub epochs: u32,
     /// The epoch whose checkpoint this is, counted from 1.
     pub best_epoch: u32,
@@ -165,6 +183,15 @@ pub struct TrainedModel {
     pub network: Network,
     /// Where it comes from.
     pub card: Card,
+}
+
+impl Card {
+    fn check_name(&self) -> Result<(), Error> {
+        if is_name(&self.name) {
+            return Ok(());
+        }
+        Err(Error::Name { got: self.name.chars().take(MAX_NAME + 1).collect() })
+    }
 }
 
 /// The JSON document of the metadata.
@@ -246,6 +273,7 @@ impl TrainedModel {
         if document.format != FORMAT {
             return Err(Error::Format { got: document.format });
         }
+        document.card.check_name()?;
         let layers = document.layers.iter().enumerate();
         let layers = layers.map(|(k, record)| record.layer(k)).collect::<Result<_, _>>()?;
         let [height, width, channels] = document.input;
@@ -279,8 +307,9 @@ impl TrainedModel {
     /// The bytes of a trained file; [`TrainedModel::from_bytes`] reads them back. The same model gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::UnsupportedLayer`]; [`Error::Metadata`] where the card has a number that JSON has not.
+    /// [`Error::UnsupportedLayer`]; [`Error::Name`]; [`Error::Metadata`] where the card has a number that JSON has not.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        self.card.check_name()?;
         let header = self.network.header();
         let Shape { height, width, channels } = header.input();
         let layers = header.layers().iter().enumerate();
@@ -503,6 +532,28 @@ mod tests {
         assert!(matches!(multiplier, Error::Metadata(_)), "{multiplier}");
         let shift = error(&replaced("\"shift\\\":20", "\"shift\\\":99"));
         assert!(matches!(shift, Error::Header(_)), "{shift}");
+    }
+
+    #[test]
+    fn refuses_names_that_are_no_file_names() {
+        for name in ["mlp-64", "a", "A.b_C-9", "-x", &"n".repeat(64)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in
+            ["", ".", "..", ".hidden", "a/b", "a\\b", "a b", "é", "a\0", "a\n", &"n".repeat(65)]
+        {
+            assert!(!is_name(name), "{name:?}");
+            let mut model = model();
+            model.card.name = name.into();
+            assert!(matches!(model.to_bytes(), Err(Error::Name { got }) if got == name));
+        }
+
+        let outside = error(&replaced("\"tiny\\\"", "\"../a\\\""));
+        assert!(matches!(&outside, Error::Name { got } if got == "../a"));
+        assert_eq!(
+            outside.to_string(),
+            "model name \"../a\", expected 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.'"
+        );
     }
 
     #[test]

@@ -60,38 +60,76 @@ fn data_sets() {
     says(test_set(), &[file.to_str().unwrap(), "decompress"]);
     fs::remove_file(file).unwrap();
 
-    // Cut short, uncompressed, and with one pixel changed: the checksum says so.
-    let file = folder.0.join(IMAGES);
-    fs::write(&file, &images[..images.len() - 1]).unwrap();
-    assert!(matches!(test_set(), mnist::Error::Checksum { .. }));
-    says(test_set(), &[file.to_str().unwrap(), "sha256", "expected"]);
-    let mut changed = images.clone();
-    changed[5_000] ^= 1;
-    fs::write(&file, changed).unwrap();
-    assert!(matches!(test_set(), mnist::Error::Checksum { .. }));
+    // Uncompressed: what is wrong, and in which file, not only that the checksum differs.
+    let paths = [folder.0.join(IMAGES), folder.0.join(LABELS)];
+    let [image_path, label_path] = paths.each_ref().map(|path| path.to_str().unwrap());
+    let with = |images: &[u8], labels: &[u8]| {
+        fs::write(&paths[0], images).unwrap();
+        fs::write(&paths[1], labels).unwrap();
+        test_set()
+    };
+    let source = |images: &[u8], labels: &[u8]| match with(images, labels) {
+        mnist::Error::Idx { source, .. } => source,
+        other => panic!("{other}"),
+    };
+    let changed = |file: &[u8], at: usize, byte: u8| {
+        let mut file = file.to_vec();
+        file[at] = byte;
+        file
+    };
+    let cut = &images[..images.len() - 1];
+    assert!(matches!(
+        source(cut, &labels),
+        idx::Error::Truncated { got: 7_840_015, expected: 7_840_016 }
+    ));
+    says(with(cut, &labels), &[image_path, "truncated: 7840015 bytes, 7840016 expected"]);
+    let cut = &labels[..100];
+    assert!(matches!(source(&images, cut), idx::Error::Truncated { got: 100, expected: 10_008 }));
+    says(with(&images, cut), &[label_path, "truncated: 100 bytes, 10008 expected"]);
 
-    // The same bytes without the checksum.
-    let cut = idx::read_images(&images[..images.len() - 1]).unwrap_err();
-    let (got, expected) = (7_840_015, 7_840_016);
-    assert!(
-        matches!(cut, idx::Error::Truncated { got: g, expected: e } if (g, e) == (got, expected))
-    );
-    assert_eq!(cut.to_string(), "truncated: 7840015 bytes, 7840016 expected");
-    let cut = idx::read_labels(&labels[..100]).unwrap_err();
-    assert!(matches!(cut, idx::Error::Truncated { got: 100, expected: 10_008 }));
-    assert!(matches!(idx::read_images(&labels), Err(idx::Error::WrongDimensions { .. })));
-    let mut magic = images.clone();
-    magic[0] = b'P';
-    assert!(matches!(idx::read_images(&magic), Err(idx::Error::BadMagic(_))));
-    let mut count = images.clone();
-    count[7] -= 1;
-    assert!(matches!(idx::read_images(&count), Err(idx::Error::TrailingBytes(784))));
-    let nine = idx::read_pair(&images, &[0, 0, 8, 1, 0, 0, 0, 1, 9]).unwrap_err();
-    assert!(matches!(nine, idx::Error::CountMismatch { images: 10_000, labels: 1 }));
+    let magic = changed(&images, 0, b'P');
+    assert!(matches!(source(&magic, &labels), idx::Error::BadMagic(got) if got == [b'P', 0, 8, 3]));
+    says(with(&magic, &labels), &[image_path, "begins with [50, 00, 08, 03], not with 00 00"]);
+    let floats = changed(&images, 2, 0x0d);
+    assert!(matches!(source(&floats, &labels), idx::Error::WrongType(0x0d)));
+    says(with(&floats, &labels), &[image_path, "type 0x0d, expected 0x08"]);
+    assert!(matches!(
+        source(&labels, &labels),
+        idx::Error::WrongDimensions { got: 1, expected: 3 }
+    ));
+    says(with(&labels, &labels), &[image_path, "1 dimensions, expected 3"]);
 
-    // Whole, it is read.
-    fs::write(&file, images).unwrap();
-    fs::write(folder.0.join(LABELS), labels).unwrap();
+    let announced = changed(&images, 7, images[7] - 1);
+    assert!(matches!(source(&announced, &labels), idx::Error::TrailingBytes(784)));
+    says(with(&announced, &labels), &[image_path, "784 bytes after the end"]);
+    let fewer = &announced[..announced.len() - 784];
+    assert!(matches!(
+        source(fewer, &labels),
+        idx::Error::CountMismatch { images: 9_999, labels: 10_000 }
+    ));
+    says(with(fewer, &labels), &[image_path, "9999 images but 10000 labels"]);
+    let one = [0, 0, 8, 1, 0, 0, 0, 1, 9];
+    assert!(matches!(
+        source(&images, &one),
+        idx::Error::CountMismatch { images: 10_000, labels: 1 }
+    ));
+    says(with(&images, &one), &[label_path, "10000 images but 1 labels"]);
+    let ten = changed(&labels, 8, 10);
+    assert!(matches!(source(&images, &ten), idx::Error::BadLabel { index: 0, value: 10 }));
+    says(with(&images, &ten), &[label_path, "label 10 at index 0 is not a digit"]);
+
+    // In order, but another picture or another digit: only now the checksum.
+    let other = changed(&images, 5_000, images[5_000] ^ 1);
+    assert!(matches!(with(&other, &labels), mnist::Error::Checksum { .. }));
+    let original = "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7";
+    says(with(&other, &labels), &[image_path, "sha256", &format!("expected {original}")]);
+    let other = changed(&labels, 8, 1);
+    assert!(matches!(with(&images, &other), mnist::Error::Checksum { .. }));
+    says(with(&images, &other), &[label_path, "sha256"]);
+
+    // Whole, they are read.
+    fs::write(&paths[0], &images).unwrap();
+    fs::write(&paths[1], &labels).unwrap();
     assert_eq!(mnist::test_set_in(&folder.0).unwrap().len(), 10_000);
 }
 
@@ -134,6 +172,8 @@ fn trained_files() {
         if got_shape == [400, 64] && expected_shape == [400, 63]));
     let bits = open(&replace("\\\"weight_bits\\\":8", "\\\"weight_bits\\\":7"));
     assert!(matches!(bits, model::Error::Unsupported { layer: 0, field: "weight_bits", got: 7 }));
+    let outside = open(&replace("\\\"name\\\":\\\"mlp-64", "\\\"name\\\":\\\"../x64"));
+    assert!(matches!(outside, model::Error::Name { got } if got == "../x64"));
     let format = open(&replace("\\\"format\\\":1", "\\\"format\\\":2"));
     assert!(matches!(format, model::Error::Format { got: 2 }));
 

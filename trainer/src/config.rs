@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use inkling_data::model::is_name;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -35,7 +36,7 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The model's name, which its card carries.
+    /// The model's name, which its card carries: 1 to 64 of `A–Z a–z 0–9 . _ -`, the first not `.`.
     pub name: String,
     /// What is trained.
     pub network: NetworkConfig,
@@ -135,6 +136,8 @@ impl Config {
             false => Err(Error::OutOfRange { field, got: format!("{got:?}"), allowed }),
         };
         let (network, training) = (&self.network, &self.training);
+        let allowed = "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', not beginning with '.'";
+        rule(is_name(&self.name), "name", &self.name, allowed)?;
         let hidden = &network.hidden;
         rule(
             hidden.len() <= 26 && hidden.iter().all(|outputs| (1..=4_096).contains(outputs)),
@@ -215,6 +218,8 @@ pub(crate) mod tests {
         assert!(matches!(error("epochs = 3", "epoch = 3"), Error::Toml(_)));
         assert!(matches!(error("\"cosine\"", "\"sine\""), Error::Toml(_)));
         for (from, to, expected) in [
+            ("\"tiny\"", "\"../tiny\"", "name"),
+            ("\"tiny\"", "\"\"", "name"),
             ("[12, 9]", "[12, 0]", "network.hidden"),
             ("weight_bits = 8", "weight_bits = 4", "network.weight_bits"),
             ("bias_bits = 16", "bias_bits = 32", "network.bias_bits"),

@@ -24,4 +24,4 @@ pub mod samples;
 pub mod training;
 
 pub use config::Config;
-pub use training::{Trained, train};
+pub use training::{Outcome, Trained, train};

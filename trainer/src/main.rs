@@ -10,12 +10,14 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use inkling_data::{Card, TrainedModel, mnist};
 use inkling_trainer::training::{self, Event};
-use inkling_trainer::{Config, config, mlp, report, train};
+use inkling_trainer::{Config, Outcome, config, mlp, report, train};
 use thiserror::Error;
 
 /// Trains a quantized network on MNIST and writes it as safetensors, with its card as Markdown beside it.
 ///
-/// Ctrl-C ends the training and writes the best network so far; a second one writes nothing.
+/// Ctrl-C ends the training and writes the best network so far; before the first epoch is complete there is none, and
+/// nothing is written, as after a second Ctrl-C. Where a later epoch fails, the best network before it is written and
+/// the exit code is 1.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -48,6 +50,8 @@ enum Error {
     Model(#[from] inkling_data::model::Error),
     #[error("cannot write {}: {source}", path.display())]
     Card { path: PathBuf, source: std::io::Error },
+    #[error("{source}; {} holds the best network before that, of epoch {epoch}", path.display())]
+    Late { path: PathBuf, epoch: u32, source: training::Error },
 }
 
 fn main() -> std::process::ExitCode {
@@ -69,6 +73,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let dir = arguments.data.clone().unwrap_or_else(|| mnist::TRAINING_DIR.into());
     let set = mnist::training_set(&dir)?;
     let test_set = mnist::test_set()?;
+    let test_inputs = test_set.inputs()?;
 
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
@@ -78,10 +83,10 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         }
     })?;
     let begin = Instant::now();
-    let trained = train(&config, &set, &stop, observer(&config))?;
+    let Outcome { trained, failure } = train(&config, &set, &stop, observer(&config))?;
     let wall_seconds = begin.elapsed().as_secs_f64();
 
-    let test_accuracy = training::accuracy(&trained.network, &test_set.inputs()?, &test_set.labels)
+    let test_accuracy = training::accuracy(&trained.network, &test_inputs, &test_set.labels)
         .map_err(training::Error::from)?;
     let model = TrainedModel {
         card: Card {
@@ -120,7 +125,10 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         trained.epochs,
         path.display()
     );
-    Ok(())
+    match failure {
+        Some(source) => Err(Error::Late { path, epoch: trained.best_epoch, source }),
+        None => Ok(()),
+    }
 }
 
 /// A progress bar on a terminal, a line an epoch elsewhere.

@@ -1,7 +1,8 @@
 //! The training loop.
 //!
 //! After every epoch the network is exported and its integers are judged on the validation images by the reference
-//! forward pass; the best export is kept. Whoever stops a run early gets that one.
+//! forward pass; the best export is kept. A run that is stopped, or fails in a later epoch, gives that one; before the
+//! first epoch is complete there is none, and a run that ends there gives an error rather than an untrained network.
 
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +36,9 @@ pub enum Error {
     /// An image cannot be resized.
     #[error(transparent)]
     Preprocess(#[from] preprocess::Error),
+    /// Stopped before the first epoch was complete.
+    #[error("stopped before the first epoch was complete: there is no network yet")]
+    Stopped,
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] TchError),
@@ -90,7 +94,7 @@ pub struct Trained {
     pub training_samples: usize,
     /// Images it was chosen with.
     pub validation_samples: usize,
-    /// Epochs begun.
+    /// Epochs completed.
     pub epochs: u32,
     /// The epoch after which it was the best, counted from 1.
     pub best_epoch: u32,
@@ -98,19 +102,28 @@ pub struct Trained {
     pub validation_accuracy: f64,
 }
 
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The best network of the completed epochs.
+    pub trained: Trained,
+    /// Why there are fewer epochs than configured; `None` also where the run was stopped.
+    pub failure: Option<Error>,
+}
+
 /// Trains a network with all of `set` but a validation split, until the last epoch or until `stop` is set.
 ///
-/// Of two epochs that are equally good on the validation images the later one is kept. A run that is stopped judges
-/// what it has and gives the best so far.
+/// Of two epochs that are equally good on the validation images the later one is kept. A run that is stopped gives the
+/// best of its completed epochs, without the one it was in.
 ///
 /// # Errors
-/// [`Error`]; a run that is stopped is none.
+/// [`Error`], as long as no epoch is complete; later ones are [`Outcome::failure`].
 pub fn train(
     config: &Config,
     set: &DataSet,
     stop: &AtomicBool,
     mut observe: impl FnMut(Event),
-) -> Result<Trained, Error> {
+) -> Result<Outcome, Error> {
     let (images, held_out) = (set.len(), config.validation.samples);
     if held_out >= images {
         return Err(Error::TooFewImages { images, validation: held_out });
@@ -130,16 +143,12 @@ pub fn train(
     let steps_per_epoch = training.len().div_ceil(batch);
     let steps = steps_per_epoch * epochs as usize;
     let mut order: Vec<i64> = (0..training.len() as i64).collect();
-    let mut best: Option<Trained> = None;
-    let mut epoch = 0;
-    loop {
-        epoch += 1;
+    best_of(epochs, &mut observe, |epoch, observe| {
         order.shuffle(&mut rng);
         let mut total = 0.0;
-        let mut seen = 0;
         for (k, indices) in order.chunks(batch).enumerate() {
             if stop.load(Ordering::Relaxed) {
-                break;
+                return Ok(None);
             }
             let step = (epoch - 1) as usize * steps_per_epoch + k;
             optimizer.set_lr(learning_rate(&config.training, step, steps));
@@ -165,33 +174,49 @@ pub fn train(
                 return Err(Error::Diverged { epoch, loss });
             }
             total += loss;
-            seen += 1;
-            observe(Event::Step { step: step + 1, steps, loss: total / f64::from(seen) });
+            observe(Event::Step { step: step + 1, steps, loss: total / (k + 1) as f64 });
         }
-
         let (network, scales) = mlp.export()?;
         let validation_accuracy = accuracy(&network, &validation.copies[0], &validation.labels)?;
-        let better =
-            best.as_ref().is_none_or(|best| validation_accuracy >= best.validation_accuracy);
-        let loss = total / f64::from(seen.max(1));
-        observe(Event::Epoch { epoch, loss, validation_accuracy, best: better });
-        let mut kept = match best.take() {
-            Some(best) if !better => best,
-            _ => Trained {
-                network,
-                scales,
-                training_samples: training.len(),
-                validation_samples: validation.len(),
-                epochs: epoch,
-                best_epoch: epoch,
-                validation_accuracy,
-            },
+        let trained = Trained {
+            network,
+            scales,
+            training_samples: training.len(),
+            validation_samples: validation.len(),
+            epochs: epoch,
+            best_epoch: epoch,
+            validation_accuracy,
         };
-        kept.epochs = epoch;
-        if epoch == epochs || stop.load(Ordering::Relaxed) {
-            return Ok(kept);
-        }
-        best = Some(kept);
+        Ok(Some((trained, total / steps_per_epoch as f64)))
+    })
+}
+
+/// Runs epochs 1 to `epochs`, each of which gives its network and mean loss, or `None` where it was stopped, and keeps
+/// the best network.
+fn best_of<O: FnMut(Event)>(
+    epochs: u32,
+    observe: &mut O,
+    mut run: impl FnMut(u32, &mut O) -> Result<Option<(Trained, f64)>, Error>,
+) -> Result<Outcome, Error> {
+    let mut best: Option<Trained> = None;
+    let mut failure = None;
+    for epoch in 1..=epochs {
+        let (trained, loss) = match run(epoch, observe) {
+            Ok(Some(complete)) => complete,
+            Ok(None) => break,
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        };
+        let validation_accuracy = trained.validation_accuracy;
+        let kept = best.take().filter(|best| best.validation_accuracy > validation_accuracy);
+        observe(Event::Epoch { epoch, loss, validation_accuracy, best: kept.is_none() });
+        best = Some(Trained { epochs: epoch, ..kept.unwrap_or(trained) });
+    }
+    match (best, failure) {
+        (Some(trained), failure) => Ok(Outcome { trained, failure }),
+        (None, failure) => Err(failure.unwrap_or(Error::Stopped)),
     }
 }
 
@@ -231,7 +256,9 @@ mod tests {
         tch::set_num_threads(1);
         let mut events = Vec::new();
         let trained = train(config, set, &AtomicBool::new(false), |event| events.push(event));
-        (trained.unwrap(), events)
+        let Outcome { trained, failure } = trained.unwrap();
+        assert!(failure.is_none());
+        (trained, events)
     }
 
     #[test]
@@ -266,9 +293,72 @@ mod tests {
                 stop.store(true, Ordering::Relaxed);
             }
         });
-        assert_eq!(trained.unwrap().epochs, 2);
-        let at_once = train(&config, &set, &AtomicBool::new(true), |_| ()).unwrap();
-        assert_eq!((at_once.epochs, at_once.best_epoch), (1, 1));
+        let Outcome { trained, failure } = trained.unwrap();
+        assert!(failure.is_none());
+        assert_eq!((trained.epochs, trained.best_epoch), (1, 1));
+
+        // The same network as of a run of one epoch with the same learning rates.
+        let stop = AtomicBool::new(false);
+        let first = train(&config, &set, &stop, |event| {
+            if matches!(event, Event::Epoch { .. }) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        });
+        assert_eq!(first.unwrap().trained, trained);
+    }
+
+    #[test]
+    fn a_run_stopped_in_its_first_epoch_gives_no_network() {
+        let config = Config::parse(TINY).unwrap();
+        let set = stripes(300, 1);
+        for last in [0, 1, 14] {
+            let stop = AtomicBool::new(last == 0);
+            let mut seen = 0;
+            let error = train(&config, &set, &stop, |event| {
+                let Event::Step { step, .. } = event else { panic!("{event:?}") };
+                seen = step;
+                if step == last {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            });
+            assert!(matches!(error, Err(Error::Stopped)), "after step {last}");
+            assert_eq!(seen, last);
+        }
+    }
+
+    #[test]
+    fn a_late_failure_keeps_the_best() {
+        let config = Config::parse(TINY).unwrap();
+        let (trained, _) = run(&config, &stripes(300, 1));
+        let accuracies = [0.5, 0.9, 0.9, 0.7, 1.0];
+        let until = |failing: u32, error: fn(u32) -> Error| {
+            let mut better = Vec::new();
+            let mut observe = |event| match event {
+                Event::Epoch { best, .. } => better.push(best),
+                Event::Step { .. } => panic!("{event:?}"),
+            };
+            let outcome = best_of(9, &mut observe, |epoch, _| {
+                if epoch == failing {
+                    return Err(error(epoch));
+                }
+                let (best_epoch, validation_accuracy) = (epoch, accuracies[epoch as usize - 1]);
+                Ok(Some((Trained { best_epoch, validation_accuracy, ..trained.clone() }, 1.0)))
+            });
+            (outcome, better)
+        };
+        let diverged = |epoch| Error::Diverged { epoch, loss: f64::NAN };
+        let (outcome, better) = until(5, diverged);
+        let Outcome { trained, failure } = outcome.unwrap();
+        assert_eq!((trained.epochs, trained.best_epoch), (4, 3));
+        assert_eq!(trained.validation_accuracy, 0.9);
+        assert_eq!(better, [true, true, true, false]);
+        assert!(matches!(failure, Some(Error::Diverged { epoch: 5, .. })));
+
+        let export = |_| Error::Export(mlp::Error::Tensor(TchError::Convert("test".into())));
+        let Outcome { trained, failure } = until(2, export).0.unwrap();
+        assert_eq!((trained.epochs, trained.best_epoch), (1, 1));
+        assert!(matches!(failure, Some(Error::Export(_))));
+        assert!(matches!(until(1, export).0, Err(Error::Export(_))));
     }
 
     #[test]
