@@ -5,7 +5,7 @@
 
 use crate::abi::stylus_constructorCall;
 use alloy::{
-    primitives::{Address, Bytes},
+    primitives::{Address, Bytes, hex},
     sol_types::{SolCall, SolValue},
 };
 use clap::ValueEnum;
@@ -106,7 +106,7 @@ impl StylusProgram {
         let contract = Contract::Stylus;
         let mut build: StylusBuild = serde_json::from_str(description)
             .map_err(|source| Error::Description { contract, source })?;
-        let got: String = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
+        let got = hex_digest(wasm);
         if got != build.sha256 {
             return Err(Error::Checksum { got, expected: build.sha256 });
         }
@@ -134,6 +134,21 @@ impl StylusProgram {
 /// [`Error`] where it was built from damaged files.
 pub fn stylus() -> Result<StylusProgram, Error> {
     StylusProgram::new(STYLUS_WASM, STYLUS_JSON)
+}
+
+/// SHA-256 in hex of a contract's program: of the WASM, or of the init code without the constructor's argument.
+///
+/// # Errors
+/// [`Error`] where this binary was built from damaged files.
+pub fn sha256(contract: Contract) -> Result<String, Error> {
+    Ok(match solidity(contract)? {
+        Some(program) => hex_digest(&program.bytecode),
+        None => stylus()?.build.sha256,
+    })
+}
+
+fn hex_digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// Calldata that constructs a Stylus contract.

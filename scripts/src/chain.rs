@@ -268,6 +268,15 @@ impl Connection {
         })
     }
 
+    /// What a request returns, without a transaction; `eth_call` is under no gas cap of transactions.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`], [`Error::Transport`].
+    pub async fn call_raw(&self, request: &Request) -> Result<Bytes, Error> {
+        let asked = self.provider.call(self.tx(request)).block(BlockId::latest());
+        asked.await.map_err(|e| said(request.what, e))
+    }
+
     /// `eth_estimateGas`.
     ///
     /// # Errors

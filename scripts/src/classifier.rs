@@ -7,9 +7,11 @@ use crate::{
     deployment::{self, Deployment},
     gas,
     models::Model,
+    report::thousands,
 };
 use alloy::primitives::Address;
 use clap::Args;
+use inkling_devnode::arbos::TX_GAS_CAP;
 use inkling_network::argmax;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,16 @@ pub enum Error {
     /// The network takes images of another size.
     #[error(transparent)]
     Image(#[from] inkling_network::ImageLengthError),
+    /// No transaction gets the gas that an image needs.
+    #[error(
+        "classify needs about {} gas, a transaction on Arbitrum gets at most {}",
+        thousands(*.needed),
+        thousands(TX_GAS_CAP)
+    )]
+    GasCap {
+        /// Gas with which the call succeeds, up to 1 % too high.
+        needed: u64,
+    },
 }
 
 /// Which contract a command asks.
@@ -136,37 +148,63 @@ impl Classifier {
     /// what is read in later layers depends on more than ink.
     ///
     /// # Errors
-    /// [`chain::Error`].
-    pub async fn gas_limit(&self, images: &[[u8; 400]]) -> Result<u64, chain::Error> {
-        let ink = |image: &&[u8; 400]| image.iter().filter(|&&pixel| pixel != 0).count();
-        let darkest = images.iter().max_by_key(ink).map_or(&[][..], |image| image);
-        Ok(self.estimate(darkest).await? / 4 * 5)
+    /// [`crate::Error::Sample`] where a transaction does not get that much; [`crate::Error::Classifier`].
+    pub async fn gas_limit(&self, images: &[[u8; 400]]) -> Result<u64, crate::Error> {
+        let ink = |image: &[u8; 400]| image.iter().filter(|&&pixel| pixel != 0).count();
+        let darkest = images.iter().enumerate().max_by_key(|(_, image)| ink(image));
+        let (index, image) = darkest.map_or((0, &[][..]), |(index, image)| (index, image));
+        let estimate = self.estimate(image).await;
+        Ok(estimate.map_err(|error| crate::Error::of_sample(index, error))? / 4 * 5)
     }
 
     /// Sends `classify` as a transaction.
     ///
     /// # Errors
-    /// [`chain::Error`].
-    pub async fn pay(&self, image: &[u8], gas_limit: u64) -> Result<Paid, chain::Error> {
+    /// [`Error`].
+    pub async fn pay(&self, image: &[u8], gas_limit: u64) -> Result<Paid, Error> {
         let request = Request { gas: Some(gas_limit), ..self.request(image) };
-        let transaction = self.chain.send(&request).await?.gas();
-        Ok(Paid::of(transaction, &request.data))
+        match self.chain.send(&request).await {
+            Ok(receipt) => Ok(Paid::of(receipt.gas(), &request.data)),
+            Err(error) => Err(self.refusal(request, error).await),
+        }
     }
 
     /// The same by `eth_estimateGas`, which says somewhat more than a transaction pays.
     ///
     /// # Errors
-    /// [`chain::Error`].
-    pub async fn estimated(&self, image: &[u8]) -> Result<Paid, chain::Error> {
+    /// [`Error`].
+    pub async fn estimated(&self, image: &[u8]) -> Result<Paid, Error> {
         Ok(Paid::of(self.estimate(image).await?, &self.request(image).data))
     }
 
     /// `eth_estimateGas` of `classify`.
     ///
     /// # Errors
-    /// [`chain::Error`].
-    pub async fn estimate(&self, image: &[u8]) -> Result<u64, chain::Error> {
-        self.chain.estimate(&self.request(image)).await
+    /// [`Error`].
+    pub async fn estimate(&self, image: &[u8]) -> Result<u64, Error> {
+        let request = self.request(image);
+        match self.chain.estimate(&request).await {
+            Ok(gas) => Ok(gas),
+            Err(error) => Err(self.refusal(request, error).await),
+        }
+    }
+
+    /// Why `request` was refused: [`Error::GasCap`] if a call, which has no cap, succeeds with more gas than a
+    /// transaction gets and not with less; else `error`.
+    async fn refusal(&self, request: Request, error: chain::Error) -> Error {
+        let succeeds = async |gas| {
+            let request = Request { gas: Some(gas), ..request.clone() };
+            self.chain.call_raw(&request).await.is_ok()
+        };
+        let (mut low, mut high) = (TX_GAS_CAP, 2 * TX_GAS_CAP);
+        if succeeds(low).await || !succeeds(high).await {
+            return error.into();
+        }
+        while high - low > high / 100 {
+            let middle = low.midpoint(high);
+            *(if succeeds(middle).await { &mut high } else { &mut low }) = middle;
+        }
+        Error::GasCap { needed: high }
     }
 
     /// What starting it costs; it must be a Stylus program.
@@ -183,5 +221,37 @@ impl Classifier {
             pages: self.chain.call(ARB_WASM, &pages).await?,
             free_pages: self.chain.call(ARB_WASM, &IArbWasm::freePagesCall {}).await?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::tiny_model;
+
+    /// 400 pixels and 48 outputs: nearly 20,000 weights, each a cold slot of `Naive`.
+    #[tokio::test]
+    async fn the_gas_cap_of_a_transaction_has_an_error_of_its_own() {
+        let model = tiny_model(8, &[48, 10]);
+        let chain = Connection::embedded().await.unwrap();
+        let deployed = deployment::deploy(&chain, Contract::Naive, &model).await.unwrap();
+        let classifier = Classifier { chain, address: deployed.address };
+        let images = [[0; 400], [0; 400], [1; 400]];
+        let error = classifier.gas_limit(&images).await.unwrap_err();
+        let crate::Error::Sample { index: 2, source: Error::GasCap { needed } } = error else {
+            panic!("{error}")
+        };
+        assert!(needed > 19_200 * 2_100, "{needed}");
+        assert!(error.to_string().contains("a transaction on Arbitrum gets at most 32,000,000"));
+        let paid = classifier.pay(&images[2], TX_GAS_CAP).await.unwrap_err();
+        assert!(matches!(paid, Error::GasCap { .. }), "{paid}");
+
+        // What needs less is refused for other reasons.
+        let limit = classifier.gas_limit(&images[..2]).await.unwrap();
+        assert!(limit < TX_GAS_CAP);
+        let error = classifier.pay(&images[0], 100_000).await.unwrap_err();
+        assert!(matches!(error, Error::Chain(chain::Error::Failed { .. })), "{error}");
+        let error = classifier.estimate(&[]).await.unwrap_err().to_string();
+        assert!(error.contains("BadImageLength"), "{error}");
     }
 }

@@ -125,8 +125,9 @@ fn image(args: &Args) -> Result<([u8; 400], Option<u8>), Error> {
         InvertArg::Yes => Invert::Yes,
         InvertArg::No => Invert::No,
     };
-    let io = |source| Error::Io { path: path.into(), source };
-    Ok((load_image(&std::fs::read(path).map_err(io)?, invert)?, None))
+    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    let picture = |source| Error::Picture { path: path.into(), source };
+    Ok((load_image(&bytes, invert).map_err(picture)?, None))
 }
 
 fn words(answer: &Answer) -> String {

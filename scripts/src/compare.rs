@@ -18,6 +18,12 @@ use inkling_data::mnist;
 use std::{path::PathBuf, sync::Arc};
 use tokio::task::JoinSet;
 
+/// Images for Stylus and Packed where nothing else is asked for.
+const SAMPLES: u32 = 1_000;
+
+/// Images for Naive where nothing else is asked for.
+const NAIVE_SAMPLES: u32 = 200;
+
 /// Images whose `eth_estimateGas` is taken: it runs a transaction several times.
 const ESTIMATES: usize = 50;
 
@@ -28,22 +34,36 @@ pub struct Args {
     #[arg(long = "model", value_name = "MODEL", default_values = SHIPPED)]
     models: Vec<String>,
     /// Images for Stylus and Packed, from the first of the test set on.
-    #[arg(long, value_name = "N", default_value_t = 1_000,
+    #[arg(long, value_name = "N", default_value_t = SAMPLES,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     samples: u32,
-    /// Images for Naive, which takes the longest; never more than --samples.
-    #[arg(long, value_name = "N", default_value_t = 200,
+    /// Images for Naive, which takes the longest; never more than --samples. The densest need more gas than a
+    /// transaction gets, which is an error.
+    #[arg(long, value_name = "N", default_value_t = NAIVE_SAMPLES,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     naive_samples: u32,
     /// Folder with the MNIST test set.
     #[arg(long, value_name = "DIR", default_value = mnist::TEST_DIR, hide_default_value = true)]
     data: PathBuf,
-    /// Folder for compare.json, compare.md and compare.png.
+    /// Folder for compare.json, compare.md and compare.png; with other models or numbers of images than the default
+    /// ones, their names say so.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
     /// Print the report as JSON instead of tables.
     #[arg(long)]
     json: bool,
+}
+
+impl Args {
+    /// Name of the files: that of the committed report is for the default arguments only.
+    fn file_stem(&self, models: &[Model]) -> String {
+        let Self { samples, naive_samples, .. } = self;
+        let names: Vec<&str> = models.iter().map(|model| &model.name[..]).collect();
+        match self.models == SHIPPED && (*samples, *naive_samples) == (SAMPLES, NAIVE_SAMPLES) {
+            true => "compare".into(),
+            false => format!("compare-{}-{samples}-{naive_samples}", names.join("-")),
+        }
+    }
 }
 
 /// The first images of the test set, and the digits they show.
@@ -65,13 +85,14 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let (samples, naive) = (args.samples as usize, args.naive_samples as usize);
     let comparison = compare(&models, test.inputs()?, test.labels, samples, naive).await?;
 
+    let name = args.file_stem(&models);
     let png = chart(&comparison, samples)?;
-    report::write(&args.out, "compare", &comparison, &comparison.markdown(), &png)?;
+    report::write(&args.out, &name, &comparison, &comparison.markdown(&name), &png)?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(comparison))),
         false => {
             report::print(&comparison.tables());
-            report::print(&format_args!("{}/compare.{{json,md,png}}", args.out.display()));
+            report::print(&format_args!("{}/{name}.{{json,md,png}}", args.out.display()));
         }
     }
     for row in &comparison.rows {
@@ -183,7 +204,8 @@ async fn row(
         let gas_limit = classifier.gas_limit(images).await?;
         let mut paid: Vec<Paid> = Vec::new();
         for image in images {
-            paid.push(classifier.pay(image, gas_limit).await?);
+            let one = classifier.pay(image, gas_limit).await;
+            paid.push(one.map_err(|error| Error::of_sample(paid.len(), error))?);
             tick();
             // An embedded chain answers without ever waiting: this is where a task can be stopped.
             tokio::task::yield_now().await;
@@ -216,7 +238,17 @@ async fn row(
         }
     }
     let samples = images.len();
-    Ok(Row { deployment, activation_gas, program, samples, correct, disagreements, classify })
+    let sha256 = artifacts::sha256(contract)?;
+    Ok(Row {
+        deployment,
+        sha256,
+        activation_gas,
+        program,
+        samples,
+        correct,
+        disagreements,
+        classify,
+    })
 }
 
 /// The bar chart.
@@ -264,6 +296,23 @@ pub fn chart(comparison: &Comparison, samples: usize) -> Result<Vec<u8>, plot::E
 mod tests {
     use super::*;
     use crate::testing::tiny_model;
+    use clap::{Args as _, Command, FromArgMatches};
+
+    #[test]
+    fn other_arguments_make_other_files() {
+        let stem = |line: &str| {
+            let matches = Args::augment_args(Command::new("compare"));
+            let matches = matches.get_matches_from(format!("compare {line}").split_whitespace());
+            let args = Args::from_arg_matches(&matches).unwrap();
+            let models: Result<Vec<Model>, _> =
+                args.models.iter().map(|model| Model::open(model)).collect();
+            args.file_stem(&models.unwrap())
+        };
+        assert_eq!(stem(""), "compare");
+        assert_eq!(stem("--samples 1000 --naive-samples 200"), "compare");
+        assert_eq!(stem("--samples 10"), "compare-mlp-64-mlp-32-16-10-200");
+        assert_eq!(stem("--model mlp-64"), "compare-mlp-64-1000-200");
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_small_comparison() {
@@ -282,7 +331,9 @@ mod tests {
         assert_eq!(saved, costs.init_gas - costs.cached_init_gas);
         assert!(packed.classify[0].transaction_gas.mean < naive.classify[0].transaction_gas.mean);
         assert!(stylus.activation_gas.unwrap() < stylus.deployment.gas("create"));
-        let page = comparison.markdown();
+        let page = comparison.markdown("compare-small");
+        assert!(page.ends_with("![Gas of one classification](compare-small.png)\n"));
+        assert!(page.contains(&format!("Packed `{}`", packed.sha256)));
         assert!(page.contains("| Stylus, cached "));
         assert!(page.contains("41,036,311"));
         assert!(!chart(&comparison, 4).unwrap().is_empty());

@@ -236,15 +236,16 @@ pub async fn upload(
     if info.state == FROZEN && !same {
         return Err(Error::Frozen(address));
     }
-    if !same {
-        let begin = IClassifier::beginModelCall {
-            header: model.header.clone().into(),
-            modelHash: model.hash,
-        };
-        let receipt = chain.send(&Request::call(address, &begin)).await?;
-        told(deployment.push("begin", &receipt));
-    }
-    if !same || info.state == UPLOADING {
+    let mut begin = !same;
+    while begin || info.state == UPLOADING {
+        if begin {
+            let begin = IClassifier::beginModelCall {
+                header: model.header.clone().into(),
+                modelHash: model.hash,
+            };
+            let receipt = chain.send(&Request::call(address, &begin)).await?;
+            told(deployment.push("begin", &receipt));
+        }
         let missing = chain.call(address, &IClassifier::missingChunksCall {}).await?;
         let chunks: Vec<&[u8]> = pack::chunks(&model.words).collect();
         let mut step = Step { name: "upload".into(), transactions: 0, gas: 0 };
@@ -258,7 +259,19 @@ pub async fn upload(
         }
         deployment.steps.push(step);
         let finalize = Request::call(address, &IClassifier::finalizeModelCall {});
-        told(deployment.push("finalize", &chain.send(&finalize).await?));
+        match chain.send(&finalize).await {
+            Ok(receipt) => {
+                told(deployment.push("finalize", &receipt));
+                break;
+            }
+            // A chunk that was found there is wrong, and nobody knows which: once more, from the beginning.
+            Err(chain::Error::Reverted { reason, .. })
+                if !begin && reason.starts_with("HashMismatch") =>
+            {
+                begin = true;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     verify(chain, address, model).await?;
     Ok(deployment)
@@ -382,6 +395,31 @@ mod tests {
         let found = resume(address, Contract::Packed, &model);
         let refused = super::upload(&chain, found, &model, &mut |_| {}).await;
         assert!(matches!(refused, Err(Error::Frozen(_))));
+    }
+
+    #[tokio::test]
+    async fn an_upload_with_a_wrong_chunk_is_made_anew() {
+        let model = tiny_model(4, &[8, 10]);
+        for contract in Contract::ALL {
+            let chain = Connection::embedded().await.unwrap();
+            let Deployment { address, .. } = create(&chain, contract, &model).await.unwrap();
+            let begin = IClassifier::beginModelCall {
+                header: model.header.clone().into(),
+                modelHash: model.hash,
+            };
+            chain.send(&Request::call(address, &begin)).await.unwrap();
+            for (index, chunk) in (0..).zip(pack::chunks(&model.words)) {
+                let mut words = chunk.to_vec();
+                words[0] ^= u8::from(index == 1);
+                let upload = IClassifier::uploadChunkCall { index, words: words.into() };
+                chain.send(&Request::call(address, &upload)).await.unwrap();
+            }
+            let found = resume(address, contract, &model);
+            let done = super::upload(&chain, found, &model, &mut |_| {}).await.unwrap();
+            let transactions = if contract == Contract::Naive { 4 } else { 1 };
+            let names = ["begin", "upload", "finalize"].map(|name| done.transactions(name));
+            assert_eq!(names, [1, transactions, 1], "{contract}");
+        }
     }
 
     #[tokio::test]

@@ -32,8 +32,24 @@ pub enum Error {
     #[error(transparent)]
     DataSet(#[from] mnist::Error),
     /// A picture cannot be read.
+    #[error("{}: {source}", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: preprocess::Error,
+    },
+    /// A test image cannot be scaled down.
     #[error(transparent)]
-    Picture(#[from] preprocess::Error),
+    Image(#[from] preprocess::Error),
+    /// A test image needs more gas than a transaction gets.
+    #[error("test image {index}: {source}; at most {index} samples leave it out")]
+    Sample {
+        /// The image.
+        index: usize,
+        /// How much it needs.
+        source: classifier::Error,
+    },
     /// A plot cannot be drawn.
     #[error(transparent)]
     Plot(#[from] plot::Error),
@@ -48,6 +64,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// `error`, and of which test image it is, where another image would do.
+    pub(crate) fn of_sample(index: usize, error: classifier::Error) -> Self {
+        match error {
+            source @ classifier::Error::GasCap { .. } => Self::Sample { index, source },
+            other => other.into(),
+        }
+    }
+
     /// Exit code of the program: 1 for a failed check, 2 for wrong usage, 3 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {

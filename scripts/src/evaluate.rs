@@ -1,7 +1,7 @@
 //! `inkling evaluate`: accuracy, confusion matrix, agreement with the reference and gas of one deployed model.
 
 use crate::{
-    Error,
+    Error, artifacts,
     classifier::{Classifier, ContractArgs},
     gas::Stats,
     models::Model,
@@ -9,7 +9,6 @@ use crate::{
     report::{self, Evaluation, Histogram, thousands},
 };
 use inkling_data::mnist;
-use inkling_network::argmax;
 use std::path::PathBuf;
 
 /// Classify many test images with a contract: accuracy, confusion matrix, gas.
@@ -18,7 +17,8 @@ pub struct Args {
     /// A shipped model (mlp-64, mlp-32-16) or a trained file (*.safetensors).
     #[arg(long, default_value = "mlp-64")]
     model: String,
-    /// Images, from the first of the test set on.
+    /// Images, from the first of the test set on. With Naive the densest need more gas than a transaction gets, which
+    /// is an error: choose fewer.
     #[arg(long, value_name = "N", default_value_t = 1_000,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     samples: u32,
@@ -27,7 +27,8 @@ pub struct Args {
     /// Folder with the MNIST test set.
     #[arg(long, value_name = "DIR", default_value = mnist::TEST_DIR, hide_default_value = true)]
     data: PathBuf,
-    /// Folder for evaluate-MODEL.json, .md and .png.
+    /// Folder for evaluate-MODEL-CONTRACT-N.json, .md and .png; evaluate-MODEL.* is for all 10,000 images with Stylus
+    /// on the embedded chain.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
     /// Print the report as JSON instead of tables.
@@ -38,7 +39,7 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Error::Mismatch`] where a prediction is not the reference's; others of [`Error`].
+/// [`Error::Mismatch`] where a digit or a logit is not the reference's; others of [`Error`].
 pub async fn run(args: Args) -> Result<(), Error> {
     let model = Model::open(&args.model)?;
     let test = mnist::test_set_in(&args.data)?;
@@ -48,7 +49,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let evaluation =
         evaluate(&classifier, args.contract.contract, &model, &images, &test.labels).await?;
 
-    let name = format!("evaluate-{}", model.name);
+    let name = evaluation.file_stem();
     let subtitle = format!(
         "{} contract, {} MNIST test images, {}",
         evaluation.contract,
@@ -69,14 +70,15 @@ pub async fn run(args: Args) -> Result<(), Error> {
     match evaluation.disagreements.as_slice() {
         [] => Ok(()),
         some => Err(Error::Mismatch(format!(
-            "{} predictions differ from the reference's, the first for test image {}",
+            "digit or logits of {} images differ from the reference's, the first of test image {}",
             some.len(),
             some[0]
         ))),
     }
 }
 
-/// Classifies each image by `eth_call` and by a transaction, or where no key is given by an estimate.
+/// Compares digit and logits of each image with the reference, and classifies it by a transaction, or where no key is
+/// given by an estimate.
 ///
 /// # Errors
 /// [`Error`].
@@ -95,9 +97,8 @@ pub async fn evaluate(
     let (mut transaction, mut execution) = (Vec::new(), Vec::new());
     let bar = progress::bar(images.len(), "classifying");
     for (index, (image, &label)) in images.iter().zip(labels).enumerate() {
-        let digit = classifier.digit(image).await?;
-        let expected = model.logits(image).map_err(crate::classifier::Error::from)?;
-        if usize::from(digit) != argmax(&expected) {
+        let (agrees, digit) = classifier.answer(model, image).await?;
+        if !agrees {
             disagreements.push(index);
         }
         correct += usize::from(digit == label);
@@ -106,9 +107,10 @@ pub async fn evaluate(
             *cell += 1;
         }
         let paid = match by_transaction {
-            true => classifier.pay(image, gas_limit).await?,
-            false => classifier.estimated(image).await?,
+            true => classifier.pay(image, gas_limit).await,
+            false => classifier.estimated(image).await,
         };
+        let paid = paid.map_err(|error| Error::of_sample(index, error))?;
         transaction.push(paid.transaction);
         execution.push(paid.execution);
         bar.inc(1);
@@ -119,6 +121,10 @@ pub async fn evaluate(
         shape: model.shape(),
         model_hash: model.hash,
         contract,
+        sha256: match classifier.chain.is_embedded() {
+            true => Some(artifacts::sha256(contract)?),
+            false => None,
+        },
         chain_id: classifier.chain.chain_id(),
         by_transaction,
         cached: contract.is_stylus() && classifier.chain.is_embedded(),
@@ -149,6 +155,7 @@ mod tests {
         let evaluation =
             evaluate(&classifier, Contract::Packed, &model, &images, &wrong).await.unwrap();
         assert_eq!((evaluation.samples, evaluation.correct), (3, 2));
+        assert_eq!(evaluation.file_stem(), "evaluate-random-7-packed-3");
         assert!(evaluation.disagreements.is_empty());
         assert_eq!(evaluation.confusion.iter().flatten().sum::<u32>(), 3);
         assert!(evaluation.transaction_gas.min < evaluation.transaction_gas.max);

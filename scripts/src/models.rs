@@ -27,6 +27,9 @@ pub enum Error {
         /// Why.
         source: model::Error,
     },
+    /// The name cannot be part of a file's name.
+    #[error("{0:?} is no name for a model: letters, digits, '.', '_' and '-', and no '.' in front")]
+    Name(String),
     /// More words than a contract holds.
     #[error("the model has {got} words, a contract holds at most {limit}", limit = pack::MAX_WORDS)]
     TooLarge {
@@ -67,11 +70,15 @@ impl Model {
         }
     }
 
-    /// Packs a network.
+    /// Packs a network. Reports are named after it, and the name may be a stranger's.
     ///
     /// # Errors
-    /// [`Error::TooLarge`].
+    /// [`Error::Name`], [`Error::TooLarge`].
     pub fn new(name: String, network: Network) -> Result<Self, Error> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if name.is_empty() || name.starts_with('.') || !name.bytes().all(plain) {
+            return Err(Error::Name(name));
+        }
         let words = pack::words(&network);
         if words.len() > pack::MAX_WORDS as usize {
             return Err(Error::TooLarge { got: words.len() });
@@ -118,6 +125,16 @@ mod tests {
     fn unknown_models_are_named() {
         let error = Model::open("mlp-65").unwrap_err();
         assert!(error.to_string().starts_with("mlp-65 is neither"));
+    }
+
+    #[test]
+    fn a_name_is_no_path() {
+        let network = tiny_model(1, &[2]).network;
+        let named = |name: &str| Model::new(name.into(), network.clone());
+        assert_eq!(named("mlp-64_v1.0").unwrap().name, "mlp-64_v1.0");
+        for name in ["", "..", ".hidden", "a/b", "/etc/passwd", "a\\b", "a b", "a\n", "größe"] {
+            assert!(matches!(named(name), Err(Error::Name(said)) if said == name), "{name:?}");
+        }
     }
 
     #[test]

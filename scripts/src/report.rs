@@ -24,6 +24,8 @@ pub struct Evaluation {
     pub model_hash: B256,
     /// The contract.
     pub contract: Contract,
+    /// SHA-256 of its program, see [`crate::artifacts::sha256`]; `None` on an endpoint, which has its own.
+    pub sha256: Option<String>,
     /// Where it stands.
     pub chain_id: u64,
     /// Whether the gas is that of transactions, not of estimates.
@@ -34,7 +36,7 @@ pub struct Evaluation {
     pub samples: usize,
     /// Images whose digit the contract got right.
     pub correct: usize,
-    /// Images for which the contract's digit is not the reference's.
+    /// Images for which digit or logits are not the reference's.
     pub disagreements: Vec<usize>,
     /// How often digit `[row]` was taken for `[column]`.
     pub confusion: Vec<Vec<u32>>,
@@ -124,6 +126,8 @@ pub struct ModelSummary {
 pub struct Row {
     /// What deploying it took.
     pub deployment: Deployment,
+    /// SHA-256 of its program, see [`crate::artifacts::sha256`].
+    pub sha256: String,
     /// Of the deployment's gas, what activation takes; Stylus only.
     pub activation_gas: Option<u64>,
     /// What starting the program costs; Stylus only.
@@ -225,8 +229,8 @@ impl Comparison {
         row.classify.last().map(|classify| classify.common_mean)
     }
 
-    /// The report for people.
-    pub fn markdown(&self) -> String {
+    /// The report for people; `name` is the plot's, without `.png`.
+    pub fn markdown(&self, name: &str) -> String {
         let mut page =
             String::from("# Gas of the contracts, compared\n\nWritten by `inkling compare`. ");
         page += "Gas is that of the receipt (`gasUsed` less `gasUsedForL1`), each image classified by a transaction \
@@ -238,7 +242,7 @@ impl Comparison {
         page += &self.tables();
         let StylusLine { program, compiler } = self.builds();
         page += &format!("\nStylus program: {program}.\n\nSolidity: {compiler}.\n\n");
-        page += "![Gas of one classification](compare.png)\n";
+        page += &format!("![Gas of one classification]({name}.png)\n");
         page
     }
 
@@ -372,7 +376,14 @@ impl Comparison {
         let build = &self.stylus;
         let program = format!("sha256 `{}`, {}, {}", build.sha256, build.rustc, build.wasm_opt);
         let SolidityBuild { compiler, settings } = &self.solidity;
-        StylusLine { program, compiler: format!("{compiler}, `{settings}`") }
+        let mut compiler = format!("{compiler}, `{settings}`; sha256");
+        let evm = Contract::ALL.into_iter().filter(|contract| !contract.is_stylus());
+        for (n, contract) in evm.enumerate() {
+            let row = self.rows.iter().find(|row| row.deployment.contract == contract);
+            let sha256 = row.map_or("–", |row| &row.sha256);
+            compiler += &format!("{} {contract} `{sha256}`", if n > 0 { "," } else { "" });
+        }
+        StylusLine { program, compiler }
     }
 }
 
@@ -383,6 +394,15 @@ struct StylusLine {
 }
 
 impl Evaluation {
+    /// Name of the files: that of the committed report is for all images with Stylus on the embedded chain only.
+    pub fn file_stem(&self) -> String {
+        let Self { model, contract, samples, .. } = self;
+        match self.cached && *samples == 10_000 {
+            true => format!("evaluate-{model}"),
+            false => format!("evaluate-{model}-{}-{samples}", contract.to_string().to_lowercase()),
+        }
+    }
+
     /// The report for people.
     pub fn markdown(&self) -> String {
         let Self { model, shape, contract, chain_id, samples, .. } = self;
@@ -392,8 +412,13 @@ impl Evaluation {
             contract.to_string().to_lowercase()
         );
         let cached = if self.cached { ", program cached" } else { "" };
-        page += &format!("Network {shape}, chain {chain_id}{cached}.\n\n{}\n", self.tables());
-        page += &format!("![Gas histogram](evaluate-{model}.png)\n");
+        page += &format!("Network {shape}, chain {chain_id}{cached}. ");
+        page += "Digit and all logits of each image were compared with the reference.";
+        if let Some(sha256) = &self.sha256 {
+            page += &format!(" Program: sha256 `{sha256}`.");
+        }
+        page += &format!("\n\n{}\n", self.tables());
+        page += &format!("![Gas histogram]({}.png)\n", self.file_stem());
         page
     }
 
@@ -407,7 +432,7 @@ impl Evaluation {
             rows.push([vec![name.to_owned()], gas(stats).to_vec()].concat());
         }
         let mut page = format!(
-            "{} images: {} correct ({}), {} as the reference says ({}).\n\n",
+            "{} images: {} correct ({}); digit and all logits are the reference's for {} ({}).\n\n",
             thousands(self.samples as u64),
             thousands(self.correct as u64),
             percent(self.correct, self.samples),
@@ -560,6 +585,7 @@ mod tests {
             shape: "400→2".into(),
             model_hash: B256::ZERO,
             contract: Contract::Packed,
+            sha256: Some("ab12".into()),
             chain_id: 412_346,
             by_transaction: true,
             cached: false,
@@ -572,7 +598,7 @@ mod tests {
             histogram: Histogram::of(&[1, 3_000]),
         };
         let expected = "\
-4 images: 3 correct (75.00 %), 3 as the reference says (75.00 %).
+4 images: 3 correct (75.00 %); digit and all logits are the reference's for 3 (75.00 %).
 
 |                      |  mean | min |   max |
 | -------------------- | ----: | --: | ----: |
@@ -587,6 +613,11 @@ Confusion matrix (row: the digit, column: the contract's answer):
 | **1** |   1 |   1 |
 ";
         assert_eq!(evaluation.tables(), expected);
+        let page = evaluation.markdown();
+        assert!(page.contains("Program: sha256 `ab12`."));
+        assert!(page.ends_with("(evaluate-m-packed-4.png)\n"));
+        let all = Evaluation { cached: true, samples: 10_000, ..evaluation.clone() };
+        assert_eq!(all.file_stem(), "evaluate-m");
         let json = serde_json::to_string(&evaluation).unwrap();
         assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), evaluation);
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 fn inkling(arguments: &[&str]) -> Output {
-    // From the repository's root, as a person would; relative paths must not matter to the shipped models.
+    // From this package's folder: where the shipped models and images lie must not depend on it.
     let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().unwrap()
 }
@@ -88,7 +88,7 @@ fn files_that_cannot_be_used_are_exit_code_3() {
     let images = "t10k-images-idx3-ubyte";
     fails(&["classify", "0", "--data", &path("")], 3, &[images]);
     fs::write(path(images), [0, 0, 8, 3]).unwrap();
-    fails(&["classify", "0", "--data", &path("")], 3, &[images, "expected"]);
+    fails(&["classify", "0", "--data", &path("")], 3, &[images, "truncated: 4 bytes, 16 expected"]);
 }
 
 /// Nothing listens there; no key is shown, whatever the variable holds.
