@@ -6,7 +6,10 @@
 
 use crate::{evm::Ctx, stylus::StylusParams};
 use alloy_primitives::{Address, B256, U256, address, keccak256};
-use revm::context::{ContextTr, JournalTr};
+use revm::{
+    context::{ContextTr, JournalTr},
+    state::Account,
+};
 use std::sync::LazyLock;
 
 /// The account whose storage is ArbOS state.
@@ -44,16 +47,32 @@ pub(crate) fn slot(subspace: &B256, key: B256) -> U256 {
     mapped.into()
 }
 
+/// An account as ArbOS reaches it: what was cold stays cold for the code that runs (EIP-2929).
+pub(crate) fn load<'c>(ctx: &'c mut Ctx<'_>, address: Address) -> &'c Account {
+    let Ok(is_cold) =
+        ctx.journal_mut().load_account_with_code(address).map(|account| account.is_cold);
+    if is_cold {
+        make_cold(ctx, address);
+    }
+    &ctx.journal_mut().evm_state()[&address]
+}
+
+/// Takes back that an account was reached.
+pub(crate) fn make_cold(ctx: &mut Ctx<'_>, address: Address) {
+    if let Some(account) = ctx.journal_mut().evm_state_mut().get_mut(&address) {
+        account.mark_cold();
+    }
+}
+
 fn read(ctx: &mut Ctx<'_>, slot: U256) -> U256 {
-    let journal = ctx.journal_mut();
-    let Ok(_) = journal.load_account(STATE_ADDRESS);
-    let Ok(value) = journal.sload(STATE_ADDRESS, slot);
+    load(ctx, STATE_ADDRESS);
+    let Ok(value) = ctx.journal_mut().sload(STATE_ADDRESS, slot);
     value.data
 }
 
 fn write(ctx: &mut Ctx<'_>, slot: U256, value: U256) {
+    load(ctx, STATE_ADDRESS);
     let journal = ctx.journal_mut();
-    let Ok(_) = journal.load_account(STATE_ADDRESS);
     let Ok(_) = journal.sstore(STATE_ADDRESS, slot, value);
     journal.touch_account(STATE_ADDRESS);
 }
@@ -87,11 +106,14 @@ impl Burner {
                 self.left = left;
                 Ok(())
             }
-            None => {
-                self.left = 0;
-                Err(BurnedOut)
-            }
+            None => Err(self.burn_out()),
         }
+    }
+
+    /// Spends everything.
+    pub(crate) fn burn_out(&mut self) -> BurnedOut {
+        self.left = 0;
+        BurnedOut
     }
 
     pub(crate) fn read(&mut self, ctx: &mut Ctx<'_>, slot: U256) -> Result<U256, BurnedOut> {

@@ -1,7 +1,7 @@
 //! The chain: state, blocks, and the ways to change them.
 //!
 //! A transaction makes a block of its own, as on an Arbitrum chain with little traffic. Nothing that happens per
-//! transaction or call grows with the state: a call runs on the same state and forgets its changes; only a snapshot
+//! transaction or call grows with the state: each runs on an [`Overlay`] of it, which a call forgets; only a snapshot
 //! copies it.
 
 use crate::{
@@ -10,21 +10,24 @@ use crate::{
     config::ChainConfig,
     data_pricer,
     error::ChainError,
-    evm::{self, ArbEvm, Ctx, ProgramCache, State, TxScope},
+    evm::{self, ArbEvm, Ctx, Overlay, ProgramCache, State, TxScope},
     handler::{ArbHandler, TxError},
     precompiles::ADDRESSES,
     predeploys,
     stylus::{self, Activation},
     tx::{self, TxOutcome, TxRequest},
 };
-use alloy::consensus::{Header, TxEnvelope};
+use alloy::{
+    consensus::{Header, TxEnvelope},
+    rpc::types::state::StateOverride,
+};
 use alloy_primitives::{Address, B256, Bytes, U256, map::HashMap};
 use revm::{
-    Database, DatabaseCommit,
+    Database, DatabaseCommit, DatabaseRef,
     bytecode::Bytecode,
     context::{BlockEnv, Cfg, CfgEnv, ContextTr, JournalTr},
     handler::Handler,
-    state::AccountInfo,
+    state::{AccountInfo, EvmState},
 };
 
 /// An embedded chain.
@@ -79,36 +82,36 @@ impl Chain {
 
     // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    fn info(&mut self, address: Address) -> AccountInfo {
-        let Ok(info) = self.state.basic(address);
+    fn info(&self, address: Address) -> AccountInfo {
+        let Ok(info) = self.state.basic_ref(address);
         info.unwrap_or_default()
     }
 
     /// Balance in wei.
-    pub fn balance(&mut self, address: Address) -> U256 {
+    pub fn balance(&self, address: Address) -> U256 {
         self.info(address).balance
     }
 
     /// Number of transactions sent, or contracts made, by an account.
-    pub fn nonce(&mut self, address: Address) -> u64 {
+    pub fn nonce(&self, address: Address) -> u64 {
         self.info(address).nonce
     }
 
     /// Code of an account.
-    pub fn code(&mut self, address: Address) -> Bytes {
+    pub fn code(&self, address: Address) -> Bytes {
         let hash = self.info(address).code_hash;
-        let Ok(code) = self.state.code_by_hash(hash);
+        let Ok(code) = self.state.code_by_hash_ref(hash);
         code.original_bytes()
     }
 
     /// Hash of an account's code.
-    pub fn code_hash(&mut self, address: Address) -> B256 {
+    pub fn code_hash(&self, address: Address) -> B256 {
         self.info(address).code_hash
     }
 
     /// A word of storage.
-    pub fn storage(&mut self, address: Address, slot: U256) -> U256 {
-        let Ok(value) = self.state.storage(address, slot);
+    pub fn storage(&self, address: Address, slot: U256) -> U256 {
+        let Ok(value) = self.state.storage_ref(address, slot);
         value
     }
 
@@ -247,7 +250,7 @@ impl Chain {
     fn with_ctx<T>(&mut self, act: impl FnOnce(&mut Ctx<'_>) -> T) -> T {
         let block = self.block_env();
         let (cfg, scope) = (self.cfg.clone(), TxScope::default());
-        let mut evm = ArbEvm::new(&mut self.state, cfg, block, Default::default(), scope);
+        let mut evm = ArbEvm::new(Overlay::new(&self.state), cfg, block, Default::default(), scope);
         let value = act(&mut evm.0.ctx);
         let changes = evm.0.ctx.journal_mut().finalize();
         drop(evm);
@@ -277,22 +280,26 @@ impl Chain {
     }
 
     /// Executes a call on the latest state and forgets its changes. No fee, no nonce, no gas cap.
-    pub fn call(&mut self, request: &TxRequest) -> Result<TxOutcome, ChainError> {
-        self.simulate(request, None)
+    pub fn call(&self, request: &TxRequest) -> Result<TxOutcome, ChainError> {
+        self.simulate(request, &StateOverride::default(), None)
     }
 
-    /// As [`Self::call`], under the gas cap that a transaction has.
-    pub(crate) fn try_transact(&mut self, request: &TxRequest) -> Result<TxOutcome, ChainError> {
-        self.simulate(request, self.config.tx_gas_cap)
-    }
-
-    fn simulate(&mut self, request: &TxRequest, cap: Option<u64>) -> Result<TxOutcome, ChainError> {
+    /// As [`Self::call`], with some accounts set otherwise, and under a gas cap as a transaction is.
+    pub(crate) fn simulate(
+        &self,
+        request: &TxRequest,
+        overrides: &StateOverride,
+        cap: Option<u64>,
+    ) -> Result<TxOutcome, ChainError> {
         let mut cfg = self.cfg.clone();
         cfg.disable_nonce_check = true;
         cfg.disable_base_fee = true;
         cfg.disable_fee_charge = true;
         cfg.disable_eip3607 = true;
-        Ok(self.execute(request, 0, cfg, cap, false)?)
+        let mut state = Overlay::new(&self.state);
+        override_accounts(&mut state, overrides);
+        let (outcome, _) = self.execute(state, request, 0, cfg, cap)?;
+        Ok(outcome)
     }
 
     fn include(
@@ -302,21 +309,23 @@ impl Chain {
         nonce: u64,
     ) -> Result<&TxRecord, ChainError> {
         let cap = self.config.tx_gas_cap;
-        let outcome = self.execute(request, nonce, self.cfg.clone(), cap, true)?;
+        let state = Overlay::new(&self.state);
+        let (outcome, changes) = self.execute(state, request, nonce, self.cfg.clone(), cap)?;
+        self.state.commit(changes);
         let gas_price = self.config.basefee.into();
         let record = TxRecord::new(envelope, request.from, outcome, gas_price);
         let block = self.mine(vec![record]);
         Ok(&block.txs[0])
     }
 
-    fn execute(
-        &mut self,
+    fn execute<'a>(
+        &'a self,
+        state: Overlay<'a>,
         request: &TxRequest,
         nonce: u64,
         cfg: CfgEnv,
         gas_cap: Option<u64>,
-        commit: bool,
-    ) -> Result<TxOutcome, TxError> {
+    ) -> Result<(TxOutcome, EvmState), TxError> {
         let tx = request.to_env(nonce, cfg.chain_id());
         let scope = TxScope {
             params: self.config.stylus.clone(),
@@ -326,15 +335,11 @@ impl Chain {
             ..TxScope::default()
         };
         let block = self.block_env();
-        let mut evm = ArbEvm::new(&mut self.state, cfg, block, tx, scope);
+        let mut evm = ArbEvm::new(state, cfg, block, tx, scope);
         let result = ArbHandler::default().run(&mut evm)?;
         let trace = std::mem::take(&mut evm.0.ctx.chain.trace);
-        if commit {
-            let changes = evm.0.ctx.journal_mut().finalize();
-            drop(evm);
-            self.state.commit(changes);
-        }
-        Ok(TxOutcome::new(result, trace))
+        let changes = evm.0.ctx.journal_mut().finalize();
+        Ok((TxOutcome::new(result, trace), changes))
     }
 
     // ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -413,5 +418,28 @@ impl Chain {
         }
         self.next_time = None;
         true
+    }
+}
+
+/// Sets accounts for the time of one call; what an override leaves out stays as it is.
+fn override_accounts(state: &mut Overlay<'_>, overrides: &StateOverride) {
+    for (&address, account) in overrides {
+        let Ok(info) = state.basic(address);
+        let mut info = info.unwrap_or_default();
+        info.balance = account.balance.unwrap_or(info.balance);
+        info.nonce = account.nonce.unwrap_or(info.nonce);
+        if let Some(code) = &account.code {
+            let code = Bytecode::new_legacy(code.clone());
+            info.code_hash = code.hash_slow();
+            info.code = Some(code);
+        }
+        state.insert_account_info(address, info);
+        if let Some(storage) = &account.state {
+            let words = storage.iter().map(|(&slot, &value)| (slot.into(), value.into())).collect();
+            let Ok(()) = state.replace_account_storage(address, words);
+        }
+        for (&slot, &value) in account.state_diff.iter().flatten() {
+            let Ok(()) = state.insert_account_storage(address, slot.into(), value.into());
+        }
     }
 }

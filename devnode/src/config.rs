@@ -13,7 +13,7 @@ pub struct ChainConfig {
     pub chain_id: u64,
     /// Base fee in wei; it does not move. 0.1 gwei by default.
     pub basefee: u64,
-    /// Coinbase of every block.
+    /// Coinbase of every block; that of Nitro's batch poster by default (`arbos/l1pricing/l1pricing.go`).
     pub coinbase: Address,
     /// Gas limit of a block, which on Arbitrum means nothing: 2^50.
     pub block_gas_limit: u64,
@@ -34,7 +34,7 @@ impl Default for ChainConfig {
         Self {
             chain_id: DEV_CHAIN_ID,
             basefee: 100_000_000,
-            coinbase: Address::ZERO,
+            coinbase: address!("a4b000000000000000000073657175656e636572"),
             block_gas_limit: 1 << 50,
             tx_gas_cap: Some(TX_GAS_CAP),
             genesis_time: 1_770_000_000,

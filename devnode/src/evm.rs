@@ -13,7 +13,11 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, map::HashMap};
 use revm::{
-    context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, Journal, LocalContext, TxEnv},
+    bytecode::opcode,
+    context::{
+        BlockEnv, CfgEnv, Context, ContextTr, Evm, FrameStack, Journal, JournalTr, LocalContext,
+        TxEnv,
+    },
     database::{CacheDB, EmptyDB},
     handler::{
         EthFrame, EvmTr, FrameInitOrResult, FrameResult, ItemOrResult,
@@ -21,7 +25,8 @@ use revm::{
         instructions::EthInstructions,
     },
     interpreter::{
-        CallScheme, FrameInput, InstructionResult, InterpreterAction, interpreter::EthInterpreter,
+        CallScheme, FrameInput, Instruction, InstructionContext, InstructionResult,
+        InterpreterAction, instructions, interpreter::EthInterpreter,
         interpreter_action::FrameInit,
     },
     primitives::hardfork::SpecId,
@@ -30,9 +35,11 @@ use std::sync::{Arc, Mutex};
 
 /// Accounts, code and storage, all in memory.
 pub type State = CacheDB<EmptyDB>;
+/// A state as one transaction sees it: what it reads, and what is set for it alone, stays out of the state below.
+pub type Overlay<'a> = CacheDB<&'a State>;
 /// The context of one transaction.
 pub type Ctx<'a> =
-    Context<BlockEnv, TxEnv, CfgEnv, &'a mut State, Journal<&'a mut State>, TxScope, LocalContext>;
+    Context<BlockEnv, TxEnv, CfgEnv, Overlay<'a>, Journal<Overlay<'a>>, TxScope, LocalContext>;
 type Inner<'a> = Evm<
     Ctx<'a>,
     (),
@@ -107,7 +114,7 @@ pub struct ArbEvm<'a>(pub(crate) Inner<'a>);
 impl<'a> ArbEvm<'a> {
     /// A machine for a transaction in `block` on `state`.
     pub fn new(
-        state: &'a mut State,
+        state: Overlay<'a>,
         cfg: CfgEnv,
         block: BlockEnv,
         tx: TxEnv,
@@ -118,7 +125,14 @@ impl<'a> ArbEvm<'a> {
             .with_block(block)
             .with_tx(tx)
             .with_chain(scope);
-        let instructions = EthInstructions::new_mainnet_with_spec(SPEC);
+        let mut instructions = EthInstructions::new_mainnet_with_spec(SPEC);
+        // There are no blobs: `opBlobBaseFee` in `core/vm/eips.go` of Nitro's geth fails.
+        instructions.insert_instruction(opcode::BLOBBASEFEE, Instruction::unknown(), 2);
+        instructions.insert_instruction(
+            opcode::SELFDESTRUCT,
+            Instruction::new(selfdestruct),
+            5_000,
+        );
         Self(Evm::new(ctx, instructions, ArbPrecompiles::default()))
     }
 
@@ -233,6 +247,24 @@ impl<'a> EvmTr for ArbEvm<'a> {
         result: FrameResult,
     ) -> Result<Option<FrameResult>, EvmFault<'a>> {
         self.0.frame_return_result(result)
+    }
+}
+
+/// `SELFDESTRUCT`, which is paid for but reverts where it would hit a Stylus program, as it may in a delegate call
+/// (`opSelfdestruct6780` in `core/vm/instructions.go` of Nitro's geth).
+fn selfdestruct(
+    context: InstructionContext<'_, Ctx<'_>, EthInterpreter>,
+) -> Result<(), InstructionResult> {
+    let InstructionContext { interpreter, host } = context;
+    let address = interpreter.input.target_address;
+    let context = InstructionContext { interpreter, host: &mut *host };
+    let result = instructions::host::selfdestruct(context);
+    let Ok(code) = host.journal_mut().code(address);
+    match result {
+        Err(InstructionResult::SelfDestruct) if is_program(&code.data) => {
+            Err(InstructionResult::Revert)
+        }
+        result => result,
     }
 }
 

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 type RpcResult = Result<Value, RpcError>;
 
-/// Gas limit of a call that names none, as in Nitro's default configuration.
+/// Most gas of a call or an estimate, and the limit of one that names none, as in Nitro's default configuration.
 const CALL_GAS: u64 = 50_000_000;
 
 /// Answers one request.
@@ -130,31 +130,32 @@ fn number_of(chain: &Chain, tag: BlockNumberOrTag) -> u64 {
 
 // ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-fn request(chain: &mut Chain, call: &TransactionRequest, gas: u64) -> TxRequest {
+fn request(chain: &Chain, call: &TransactionRequest) -> TxRequest {
     TxRequest {
         from: call.from.unwrap_or_default(),
         to: call.to.unwrap_or(TxKind::Create),
         value: call.value.unwrap_or_default(),
         input: call.input.input().cloned().unwrap_or_default(),
-        gas_limit: call.gas.unwrap_or(gas),
+        gas_limit: call.gas.unwrap_or(CALL_GAS).min(CALL_GAS),
         max_fee: chain.config().basefee.into(),
         nonce: None,
         access_list: call.access_list.clone().unwrap_or_default(),
     }
 }
 
-fn call(chain: &mut Chain, p: &Params) -> RpcResult {
+fn call(chain: &Chain, p: &Params) -> RpcResult {
     let call: TransactionRequest = p.get(0)?;
     check_block(chain, p)?;
-    let request = request(chain, &call, CALL_GAS);
-    let outcome = match p.optional::<StateOverride>(2)? {
-        Some(overrides) => with_overrides(chain, &overrides, |chain| chain.call(&request))?,
-        None => chain.call(&request)?,
-    };
+    let request = request(chain, &call);
+    let outcome = chain.simulate(&request, &overrides(p)?, None)?;
     match failure(&outcome) {
         Some(error) => Err(error),
         None => Ok(json!(outcome.output)),
     }
+}
+
+fn overrides(p: &Params) -> Result<StateOverride, RpcError> {
+    Ok(p.optional(2)?.unwrap_or_default())
 }
 
 /// A block parameter must name a block that exists.
@@ -170,32 +171,6 @@ fn check_block(chain: &Chain, p: &Params) -> Result<(), RpcError> {
         true => Ok(()),
         false => Err(RpcError::server("header not found")),
     }
-}
-
-/// Sets some accounts for the time of one call.
-fn with_overrides<T>(
-    chain: &mut Chain,
-    overrides: &StateOverride,
-    act: impl FnOnce(&mut Chain) -> T,
-) -> T {
-    let snapshot = chain.snapshot();
-    for (&address, account) in overrides {
-        if let Some(balance) = account.balance {
-            chain.set_balance(address, balance);
-        }
-        if let Some(nonce) = account.nonce {
-            chain.set_nonce(address, nonce);
-        }
-        if let Some(code) = &account.code {
-            chain.set_code(address, code.clone());
-        }
-        for (&slot, &value) in account.state_diff.iter().chain(&account.state).flatten() {
-            chain.set_storage(address, slot.into(), value.into());
-        }
-    }
-    let result = act(chain);
-    chain.revert(snapshot);
-    result
 }
 
 /// A failed call as geth reports it: code 3 and the revert data, else -32000.
@@ -214,11 +189,15 @@ fn failure(outcome: &TxOutcome) -> Option<RpcError> {
 
 /// The least gas limit with which the transaction succeeds, to within 1.5 % as in geth. Unlike a call it is under the
 /// cap of a transaction, since an estimate that cannot be sent helps nobody.
-fn estimate(chain: &mut Chain, p: &Params) -> RpcResult {
+fn estimate(chain: &Chain, p: &Params) -> RpcResult {
     let call: TransactionRequest = p.get(0)?;
     check_block(chain, p)?;
-    let mut request = request(chain, &call, CALL_GAS);
-    let outcome = chain.try_transact(&request)?;
+    let mut request = request(chain, &call);
+    let overrides = overrides(p)?;
+    let attempt =
+        |request: &TxRequest| chain.simulate(request, &overrides, chain.config().tx_gas_cap);
+    let succeeds = |request: &TxRequest| attempt(request).is_ok_and(|outcome| outcome.is_success());
+    let outcome = attempt(&request)?;
     if let Some(error) = failure(&outcome) {
         return Err(error);
     }
@@ -227,12 +206,12 @@ fn estimate(chain: &mut Chain, p: &Params) -> RpcResult {
     // What was used, the refund that came only at the end, and 1/64 for each call: mostly a good first guess.
     let guess = (outcome.gas_used + outcome.refund + 2_300) * 64 / 63;
     request.gas_limit = guess;
-    if guess < high && succeeds(chain, &request) {
+    if guess < high && succeeds(&request) {
         high = guess;
     }
     while low + 1 < high && (high - low) * 1000 > high * 15 {
         request.gas_limit = low + (high - low) / 2;
-        match succeeds(chain, &request) {
+        match succeeds(&request) {
             true => high = request.gas_limit,
             false => low = request.gas_limit,
         }
@@ -240,14 +219,13 @@ fn estimate(chain: &mut Chain, p: &Params) -> RpcResult {
     Ok(quantity(high))
 }
 
-fn succeeds(chain: &mut Chain, request: &TxRequest) -> bool {
-    chain.try_transact(request).is_ok_and(|outcome| outcome.is_success())
-}
-
 fn fee_history(chain: &Chain, p: &Params) -> RpcResult {
     let count = p.get::<U64>(0)?.saturating_to::<u64>().min(1024);
     let newest = number_of(chain, p.get(1)?).min(chain.number());
     let percentiles = p.optional::<Vec<f64>>(2)?.unwrap_or_default();
+    if percentiles.len() > 100 {
+        return Err(RpcError::server("invalid reward percentile: over the query limit 100"));
+    }
     let oldest = (newest + 1).saturating_sub(count);
     let blocks = (newest + 1 - oldest) as usize;
     let basefee = quantity(chain.config().basefee);
@@ -285,7 +263,9 @@ fn tx_json(block: &Block, index: usize, tx: &TxRecord) -> Value {
     let mut json = json!(tx.envelope);
     json["hash"] = json!(tx.envelope.tx_hash());
     json["from"] = json!(tx.from);
-    json["gasPrice"] = json!(U256::from(tx.gas_price));
+    if tx.envelope.is_eip1559() {
+        json["gasPrice"] = json!(U256::from(tx.gas_price));
+    }
     json["blockHash"] = json!(block.hash);
     json["blockNumber"] = quantity(block.header.number);
     json["transactionIndex"] = quantity(index as u64);

@@ -1,5 +1,8 @@
 //! The chain as a whole: transactions of every kind, EVM and Stylus code calling each other, JSON-RPC.
 
+mod nitro;
+mod rpc;
+
 use crate::{
     arbos::{DEV_ACCOUNT, DEV_PRIVATE_KEY, TX_GAS_CAP},
     chain::Chain,

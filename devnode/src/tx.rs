@@ -206,6 +206,9 @@ impl TxOutcome {
             (TxStatus::Success, _) => None,
             (TxStatus::Revert, _) => Some("execution reverted".into()),
             (TxStatus::Halt(HaltReason::OutOfGas(_)), _) => Some("out of gas".into()),
+            (TxStatus::Halt(HaltReason::OutOfFunds), _) => {
+                Some("insufficient funds for transfer".into())
+            }
             (TxStatus::Halt(_), Some(failure)) => Some(failure.clone()),
             (TxStatus::Halt(reason), None) => Some(reason.to_string()),
         }

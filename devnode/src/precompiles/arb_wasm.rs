@@ -192,8 +192,7 @@ fn time(call: &Call<'_, '_>) -> u64 {
 /// Code hash of an account, at ArbOS's price for it.
 fn hash_of(call: &mut Call<'_, '_>, program: Address) -> Result<B256, Failure> {
     call.burner.burn(2_600)?;
-    let Ok(account) = call.ctx.journal_mut().load_account(program);
-    Ok(account.info.code_hash)
+    Ok(arbos::load(call.ctx, program).info.code_hash)
 }
 
 fn active(
@@ -210,7 +209,7 @@ fn activate_program(
     program: Address,
 ) -> Result<I::activateProgramReturn, Failure> {
     call.burner.burn(ACTIVATION_GAS)?;
-    let Ok(account) = call.ctx.journal_mut().load_account_with_code(program);
+    let account = arbos::load(call.ctx, program);
     if account.is_selfdestructed() {
         return Err(Failure::Other);
     }
@@ -233,11 +232,12 @@ fn activate_program(
     let page_limit = params.page_limit.saturating_sub(call.ctx.chain().pages_open);
     // A program that is refused takes all the gas.
     let Ok(activation) = stylus::activate(&wasm, &params, page_limit) else {
-        let left = call.burner.left();
-        call.burner.burn(left)?;
-        return Err(Failure::Other);
+        return Err(call.burner.burn_out().into());
     };
     call.burner.burn(activation.gas)?;
+    if old.cached {
+        arbos::read_module_hash(call.ctx, &mut call.burner, code_hash)?; // the old module is evicted
+    }
     let module_hash = keccak256(&wasm);
     arbos::write_module_hash(call.ctx, &mut call.burner, code_hash, module_hash)?;
     let fee = data_fee(call.ctx, &mut call.burner, activation.asm_estimate, now)?;
@@ -285,9 +285,13 @@ fn pay_data_fee(call: &mut Call<'_, '_>, fee: U256) -> Result<(), Failure> {
     call.burner.burn(800)?; // reads the fee account
     let (from, caller, network) = (call.address, call.caller, call.ctx.chain().fee_account);
     for (to, amount) in [(network, fee), (caller, rest)] {
+        let Ok(is_cold) = call.ctx.journal_mut().load_account(to).map(|account| account.is_cold);
         let Ok(refused) = call.ctx.journal_mut().transfer(from, to, amount);
         if refused.is_some() {
             return Err(Failure::Other);
+        }
+        if is_cold {
+            arbos::make_cold(call.ctx, to);
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::{Call, Failure, Purity, solidity};
 use crate::arbos::{self, BurnedOut, Burner, DEV_ACCOUNT, ProgramRecord};
 use alloy::{sol, sol_types::SolCall};
 use alloy_primitives::B256;
-use revm::context::{Block, ContextTr, JournalTr};
+use revm::context::{Block, ContextTr};
 
 sol! {
     /// `ArbWasmCache`.
@@ -54,8 +54,7 @@ pub(crate) fn call(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
         I::cacheProgramCall::SELECTOR => {
             let args = call.args::<I::cacheProgramCall>(Purity::Write)?;
             call.burner.burn(2_600)?;
-            let Ok(account) = call.ctx.journal_mut().load_account(args.addr);
-            let code_hash = account.info.code_hash;
+            let code_hash = arbos::load(call.ctx, args.addr).info.code_hash;
             update(call, code_hash, true)?;
             Vec::new()
         }
@@ -70,9 +69,9 @@ pub(crate) fn call(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
 
 /// Caches or evicts a program on behalf of a manager (`SetProgramCached` in `arbos/programs/programs.go`).
 fn update(call: &mut Call<'_, '_>, code_hash: B256, cache: bool) -> Result<(), Failure> {
-    call.burner.burn(800)?; // is the caller a manager?
+    call.burner.burn(800)?; // is the caller a manager? Others lose all their gas.
     if call.caller != DEV_ACCOUNT {
-        return Err(Failure::Other);
+        return Err(call.burner.burn_out().into());
     }
     call.burner.burn(100)?;
     let params = call.ctx.chain().params.clone();

@@ -10,6 +10,9 @@ use std::io::Read;
 /// First bytes of a program's code.
 pub const PREFIX: [u8; 3] = [0xef, 0xf0, 0x00];
 
+/// Low bits of the first byte of a stream of the "large window" extension; RFC 7932 (9.1) gives them no meaning.
+const LARGE_WINDOW: u8 = 0x11;
+
 /// Why code could not be turned into WASM.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
@@ -32,7 +35,10 @@ pub fn is_program(code: &[u8]) -> bool {
     code.len() > PREFIX.len() && code.starts_with(&PREFIX)
 }
 
-/// The WASM in a contract's code, which may be at most `max` bytes; no more than that is ever allocated.
+/// The WASM in a contract's code, which may be at most `max` bytes.
+///
+/// No more than that is ever allocated, beside the decoder's window of at most 16 MiB: streams of brotli's "large
+/// window" extension, with windows of up to 1 GiB, are refused, as by the C decoder that Nitro uses.
 pub fn decompress(code: &[u8], max: usize) -> Result<Vec<u8>, CodeError> {
     if !is_program(code) {
         return Err(CodeError::NotProgram);
@@ -40,6 +46,9 @@ pub fn decompress(code: &[u8], max: usize) -> Result<Vec<u8>, CodeError> {
     let (dictionary, stream) = (code[3], &code[4..]);
     if dictionary != 0 {
         return Err(CodeError::Dictionary(dictionary));
+    }
+    if stream.first().is_some_and(|header| header & 0x7f == LARGE_WINDOW) {
+        return Err(CodeError::Brotli);
     }
     let mut wasm = Vec::new();
     brotli::Decompressor::new(stream, 4096)
@@ -83,6 +92,15 @@ mod tests {
         assert_eq!(decompress(&[0x60, 0x80, 0x60, 0x40], 10), Err(CodeError::NotProgram));
         assert_eq!(decompress(&[0xef, 0xf0, 0, 1, 0], 10), Err(CodeError::Dictionary(1)));
         assert_eq!(decompress(&[0xef, 0xf0, 0, 0, 0xff, 0xff], 10), Err(CodeError::Brotli));
+    }
+
+    #[test]
+    fn refuses_a_large_window() {
+        let params = BrotliEncoderParams { large_window: true, lgwin: 26, ..Default::default() };
+        let mut code = vec![0xef, 0xf0, 0, 0];
+        brotli::BrotliCompress(&mut &[7; 1000][..], &mut code, &params).unwrap();
+        assert_eq!(code[4] & 0x7f, LARGE_WINDOW);
+        assert_eq!(decompress(&code, 2000), Err(CodeError::Brotli));
     }
 
     #[test]
