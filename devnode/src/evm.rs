@@ -1,8 +1,8 @@
 //! The machine that runs one transaction: revm for EVM code, the Stylus VM for code that begins `ef f0 00`.
 //!
 //! revm's main loop keeps a stack of frames. [`ArbEvm`] wraps it and looks at each frame before it runs: a frame of
-//! Stylus code goes to [`crate::programs`], every other to revm's interpreter. A program that calls back runs a loop
-//! of its own on a new frame stack ([`ArbEvm::run_nested`]), so calls cross between the two kinds of code in any
+//! Stylus code goes to `crate::programs`, every other to revm's interpreter. A program that calls back runs a loop
+//! of its own on a new frame stack (`ArbEvm::run_nested`), so calls cross between the two kinds of code in any
 //! order, and the journal, which all frames share, rolls each of them back alike. The native stack holds one such loop
 //! for each program that waits: at most 128, since each has a page of memory and no more can be open at any price.
 
