@@ -175,11 +175,6 @@ impl Chain {
         let Ok(()) = self.state.insert_account_storage(address, slot, value);
     }
 
-    /// Sets the base fee of the blocks to come, in wei.
-    pub fn set_basefee(&mut self, basefee: u64) {
-        self.config.basefee = basefee;
-    }
-
     /// Sets the time of the next block in Unix seconds; it cannot lie before the latest block's.
     pub fn set_next_time(&mut self, time: u64) {
         self.next_time = Some(time.max(self.latest().header.timestamp));
@@ -188,7 +183,7 @@ impl Chain {
     /// Adds empty blocks until the next one is `number`.
     pub fn skip_to(&mut self, number: u64) {
         while self.number() + 1 < number {
-            self.mine(Vec::new());
+            self.mine_empty();
         }
     }
 

@@ -1,15 +1,28 @@
 //! Transactions: what is asked, how raw bytes become it, and what came of it.
 
-use crate::evm::TopFrame;
+use crate::evm::{SPEC, TopFrame};
 use alloy::{
     consensus::{Transaction as _, TxEip1559, TxEnvelope, transaction::SignerRecoverable},
     eips::{eip2718::Decodable2718, eip2930::AccessList},
 };
 use alloy_primitives::{Address, Bytes, Log, Signature, TxKind, U256};
-use revm::context::{
-    TxEnv,
-    result::{ExecutionResult, HaltReason, Output},
+use revm::{
+    context::{
+        TxEnv,
+        result::{ExecutionResult, HaltReason, Output},
+    },
+    context_interface::cfg::gas::calculate_initial_tx_gas,
 };
+
+/// What a call with this calldata pays before its first instruction: 21,000, 4 for each zero byte and 16 for each other
+/// one (EIP-2028).
+///
+/// ```
+/// assert_eq!(inkling_devnode::tx::intrinsic_gas(&[0, 0, 7]), 21_024);
+/// ```
+pub fn intrinsic_gas(calldata: &[u8]) -> u64 {
+    calculate_initial_tx_gas(SPEC, calldata, false, 0, 0, 0, None).initial_total_gas()
+}
 
 /// A call or a transaction to be made, signed or not.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -222,8 +222,8 @@ mod tests {
     fn extremes_do_not_overflow() {
         // The largest input that a header allows: 65,025 pixels of 255, weights −128 and 127.
         let shape = Shape { height: 255, width: 255, channels: 1 };
-        let dense = |bias| Dense { outputs: 8, weights: Weights::Int8, bias, requantize: None };
-        let header = Header::new(shape, vec![dense(Bias::Int16 { shift: 9 }).into()]).unwrap();
+        let dense = Dense::logits(8, Bias::Int16 { shift: 9 });
+        let header = Header::new(shape, vec![dense.into()]).unwrap();
         let weights: Vec<i8> =
             (0..65_025 * 8).map(|k| if k % 2 == 0 { -128 } else { 127 }).collect();
         let biases = vec![-32_768, 32_767, 0, 0, 0, 0, 0, 0];
@@ -239,12 +239,7 @@ mod tests {
     #[test]
     fn zero_pixels_cost_no_weights() {
         let shape = Shape { height: 1, width: 4, channels: 1 };
-        let dense = Dense {
-            outputs: 32,
-            weights: Weights::Int8,
-            bias: Bias::Int8 { shift: 0 },
-            requantize: None,
-        };
+        let dense = Dense::logits(32, Bias::Int8 { shift: 0 });
         let header = Header::new(shape, vec![dense.into()]).unwrap();
         let words = [[1; 32]; 5];
         let mut source = Counting(&words, vec![0; 5]);
@@ -255,12 +250,7 @@ mod tests {
     #[test]
     fn a_wrong_image_length_is_an_error() {
         let shape = Shape { height: 1, width: 2, channels: 1 };
-        let dense = Dense {
-            outputs: 1,
-            weights: Weights::Int8,
-            bias: Bias::Int8 { shift: 0 },
-            requantize: None,
-        };
+        let dense = Dense::logits(1, Bias::Int8 { shift: 0 });
         let header = Header::new(shape, vec![dense.into()]).unwrap();
         let words = [[0; 32]; 2];
         let result = forward(&header, &mut words.as_slice(), &[1]);

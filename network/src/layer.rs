@@ -198,3 +198,11 @@ impl Layer {
         }
     }
 }
+
+#[cfg(test)]
+impl Dense {
+    /// A last layer, for tests.
+    pub(crate) const fn logits(outputs: u16, bias: Bias) -> Self {
+        Self { outputs, weights: Weights::Int8, bias, requantize: None }
+    }
+}

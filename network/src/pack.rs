@@ -103,7 +103,7 @@ fn fill_word(bytes: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::{Dense, Layer, Shape, Weights};
+    use crate::layer::{Dense, Layer, Shape};
     use crate::{kernel, reference};
     use alloc::string::String;
     use alloc::vec;
@@ -191,12 +191,7 @@ mod tests {
     fn network_checks_counts_and_ranges() {
         use crate::NetworkError::*;
         let shape = Shape { height: 1, width: 2, channels: 1 };
-        let dense = Dense {
-            outputs: 1,
-            weights: Weights::Int8,
-            bias: Bias::Int8 { shift: 0 },
-            requantize: None,
-        };
+        let dense = Dense::logits(1, Bias::Int8 { shift: 0 });
         let header = Header::new(shape, vec![dense.into()]).unwrap();
         let new =
             |weights, biases| Network::new(header.clone(), vec![Parameters { weights, biases }]);

@@ -143,7 +143,7 @@ pub fn stylus() -> Result<StylusProgram, Error> {
 pub fn sha256(contract: Contract) -> Result<String, Error> {
     Ok(match solidity(contract)? {
         Some(program) => hex_digest(&program.bytecode),
-        None => stylus()?.build.sha256,
+        None => hex_digest(STYLUS_WASM),
     })
 }
 

@@ -5,13 +5,12 @@ use crate::{
     artifacts::Contract,
     chain::{self, Connection, Request},
     deployment::{self, Deployment},
-    gas,
     models::Model,
     report::thousands,
 };
 use alloy::primitives::Address;
 use clap::Args;
-use inkling_devnode::arbos::TX_GAS_CAP;
+use inkling_devnode::{arbos::TX_GAS_CAP, tx::intrinsic_gas};
 use inkling_network::argmax;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +65,7 @@ pub struct Paid {
 
 impl Paid {
     fn of(transaction: u64, calldata: &[u8]) -> Self {
-        Self { transaction, execution: transaction.saturating_sub(gas::intrinsic(calldata)) }
+        Self { transaction, execution: transaction.saturating_sub(intrinsic_gas(calldata)) }
     }
 }
 

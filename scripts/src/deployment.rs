@@ -15,6 +15,7 @@ use alloy::{
     primitives::{Address, B256, Bytes, U256, address},
     sol_types::SolEvent,
 };
+use inkling_devnode::tx::intrinsic_gas;
 use inkling_network::pack;
 use serde::{Deserialize, Serialize};
 
@@ -179,9 +180,13 @@ async fn create_stylus(chain: &Connection, owner: Address) -> Result<Receipt, Er
         initValue: U256::ZERO,
         salt: B256::ZERO,
     };
-    // The fee may rise before the transaction is there; the deployer gives back what is too much.
-    let value = fee + fee / U256::from(5);
+    let value = with_margin(fee);
     Ok(chain.send(&Request { value, ..Request::call(STYLUS_DEPLOYER, &deploy) }).await?)
+}
+
+/// The fee may rise before the transaction is there; what is too much comes back.
+fn with_margin(fee: U256) -> U256 {
+    fee + fee / U256::from(5)
 }
 
 /// Wei that activating a program with this contract code costs now; 0 where the same code is active already.
@@ -212,10 +217,9 @@ pub async fn activation_gas(chain: &Connection) -> Result<Option<u64>, Error> {
     let receipt = chain.send(&Request::create(program.init_code())).await?;
     let address = receipt.contract_address.ok_or(Error::NoAddress(receipt.transaction_hash))?;
     let activate = IArbWasm::activateProgramCall { program: address };
-    let value = fee + fee / U256::from(5);
-    let request = Request { value, ..Request::call(ARB_WASM, &activate) };
+    let request = Request { value: with_margin(fee), ..Request::call(ARB_WASM, &activate) };
     let gas = chain.send(&request).await?.gas();
-    Ok(Some(gas - crate::gas::intrinsic(&request.data)))
+    Ok(Some(gas - intrinsic_gas(&request.data)))
 }
 
 /// Uploads the model, or what is missing of it, makes it ready and checks it. `told` is called after each transaction

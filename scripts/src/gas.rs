@@ -27,13 +27,6 @@ impl Stats {
     }
 }
 
-/// What a call pays before its first instruction: 21,000, 4 for each zero byte of calldata and 16 for each other one
-/// (EIP-2028).
-pub fn intrinsic(calldata: &[u8]) -> u64 {
-    let zeros = calldata.iter().filter(|&&byte| byte == 0).count() as u64;
-    21_000 + 4 * zeros + 16 * (calldata.len() as u64 - zeros)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,10 +35,5 @@ mod tests {
     fn statistics() {
         assert_eq!(Stats::of(&[5, 1, 2]), Stats { min: 1, mean: 3, max: 5 });
         assert_eq!(Stats::of(&[]), Stats { min: 0, mean: 0, max: 0 });
-    }
-
-    #[test]
-    fn intrinsic_gas_tells_zeros() {
-        assert_eq!(intrinsic(&[0, 0, 7]), 21_024);
     }
 }

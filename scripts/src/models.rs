@@ -75,8 +75,7 @@ impl Model {
     /// # Errors
     /// [`Error::Name`], [`Error::TooLarge`].
     pub fn new(name: String, network: Network) -> Result<Self, Error> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if name.is_empty() || name.starts_with('.') || !name.bytes().all(plain) {
+        if !model::is_name(&name) {
             return Err(Error::Name(name));
         }
         let words = pack::words(&network);
