@@ -1,13 +1,18 @@
 //! Blocks and the transactions in them, as they are kept.
 
 use crate::tx::TxOutcome;
-use alloy::consensus::{
-    Eip658Value, Header, Receipt, ReceiptEnvelope, ReceiptWithBloom, TxEnvelope, TxType, proofs,
+use alloy::{
+    consensus::{
+        Eip658Value, Header, Receipt, ReceiptEnvelope, ReceiptWithBloom, TxEnvelope, TxType, proofs,
+    },
+    eips::eip2718::Encodable2718,
 };
 use alloy_primitives::{Address, B256, Bloom, U256, logs_bloom};
+use alloy::rlp::Encodable;
+use serde::{Deserialize, Serialize};
 
 /// A block.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Block {
     /// Its header. The state root is zero: nothing here proves state, and computing it would cost more than the block.
     pub header: Header,
@@ -18,7 +23,7 @@ pub struct Block {
 }
 
 /// A transaction in a block, and its receipt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TxRecord {
     /// The transaction.
     pub envelope: TxEnvelope,
@@ -43,11 +48,11 @@ impl TxRecord {
         Self { envelope, from, outcome, bloom, gas_price }
     }
 
-    fn receipt(&self) -> ReceiptEnvelope {
+    fn receipt(&self, cumulative_gas_used: u64) -> ReceiptEnvelope {
         let receipt = ReceiptWithBloom {
             receipt: Receipt {
                 status: Eip658Value::Eip658(self.outcome.is_success()),
-                cumulative_gas_used: self.outcome.gas_used,
+                cumulative_gas_used,
                 logs: self.outcome.logs.clone(),
             },
             logs_bloom: self.bloom,
@@ -61,13 +66,26 @@ impl TxRecord {
 }
 
 impl Block {
+    /// Bytes of the header and the transactions, as they would be sent.
+    pub fn size(&self) -> usize {
+        let txs = self.txs.iter().map(|tx| tx.envelope.encode_2718_len());
+        self.header.length() + txs.sum::<usize>()
+    }
+
     /// Completes a header with what the transactions say, and hashes it.
     pub(crate) fn seal(mut header: Header, txs: Vec<TxRecord>) -> Self {
-        let receipts: Vec<_> = txs.iter().map(TxRecord::receipt).collect();
+        let mut gas_used = 0;
+        let receipts: Vec<_> = txs
+            .iter()
+            .map(|tx| {
+                gas_used += tx.outcome.gas_used;
+                tx.receipt(gas_used)
+            })
+            .collect();
         let envelopes: Vec<_> = txs.iter().map(|tx| &tx.envelope).collect();
         header.transactions_root = proofs::calculate_transaction_root(&envelopes);
         header.receipts_root = proofs::calculate_receipt_root(&receipts);
-        header.gas_used = txs.iter().map(|tx| tx.outcome.gas_used).sum();
+        header.gas_used = gas_used;
         for tx in &txs {
             header.logs_bloom.accrue_bloom(&tx.bloom);
         }

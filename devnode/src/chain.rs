@@ -1,8 +1,10 @@
 //! The chain: state, blocks, and the ways to change them.
 //!
-//! A transaction makes a block of its own, as on an Arbitrum chain with little traffic. Nothing that happens per
-//! transaction or call grows with the state: each runs on an [`Overlay`] of it, which a call forgets; only a snapshot
-//! copies it.
+//! A chain is a value that is cheap to copy ([`crate::state`]): readers work on a copy while the original goes on, each
+//! block keeps the state that it began with, and a snapshot is a copy. A transaction makes a block of its own, as on
+//! an Arbitrum chain with little traffic, unless [`Chain::set_automine`] says that blocks are mined on demand; then it is
+//! executed at once in the block that is open, and is pending until that block is sealed. Nothing that happens per
+//! transaction or call grows with the state: each runs on an [`Overlay`] of it.
 
 use crate::{
     arbos::{self, Burner, ProgramRecord},
@@ -10,53 +12,73 @@ use crate::{
     config::ChainConfig,
     data_pricer,
     error::ChainError,
-    evm::{self, ArbEvm, Ctx, Overlay, ProgramCache, State, TxScope},
+    evm::{self, ArbEvm, Ctx, Overlay, ProgramCache, TxScope},
     handler::{ArbHandler, TxError},
     precompiles::ADDRESSES,
     predeploys,
+    state::State,
     stylus::{self, Activation},
+    time::Clock,
     tx::{self, TxOutcome, TxRequest},
 };
-use alloy::{
-    consensus::{Header, TxEnvelope},
-    rpc::types::state::StateOverride,
-};
-use alloy_primitives::{Address, B256, Bytes, U256, map::HashMap};
+use alloy::consensus::{Header, TxEnvelope};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use imbl::{HashMap, OrdMap, Vector};
 use revm::{
-    Database, DatabaseCommit, DatabaseRef,
+    DatabaseCommit,
     bytecode::Bytecode,
     context::{BlockEnv, Cfg, CfgEnv, ContextTr, JournalTr},
     handler::Handler,
     state::{AccountInfo, EvmState},
 };
+use std::sync::Arc;
+
+/// Blocks whose state can still be asked for, the latest included.
+pub const HISTORY: u64 = 1024;
 
 /// An embedded chain.
+#[derive(Clone)]
 pub struct Chain {
-    config: ChainConfig,
-    cfg: CfgEnv,
-    state: State,
-    blocks: Vec<Block>,
+    pub(crate) config: Arc<ChainConfig>,
+    pub(crate) cfg: CfgEnv,
+    pub(crate) state: State,
+    latest: Arc<Block>,
+    blocks: OrdMap<u64, Arc<Block>>,
+    /// The state that each of the last [`HISTORY`] blocks began with.
+    before: OrdMap<u64, State>,
     block_numbers: HashMap<B256, u64>,
     txs: HashMap<B256, (u64, usize)>,
-    snapshots: Vec<(State, usize)>,
+    open: Option<OpenBlock>,
+    automine: bool,
+    snapshots: Vector<Arc<Self>>,
     programs: ProgramCache,
-    next_time: Option<u64>,
+    clock: Clock,
+}
+
+/// The block that pending transactions are in.
+#[derive(Clone)]
+struct OpenBlock {
+    env: BlockEnv,
+    /// After the transactions so far.
+    state: State,
+    txs: Vector<TxRecord>,
+}
+
+/// Which state, and which block's surroundings, something is to be executed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// After the block of this number.
+    Block(u64),
+    /// In the block after the latest, after the transactions that wait for it.
+    Pending,
 }
 
 impl Chain {
     /// A chain at its genesis block.
     pub fn new(config: ChainConfig) -> Self {
-        let mut chain = Self {
-            cfg: evm::config(config.chain_id),
-            state: State::default(),
-            blocks: Vec::new(),
-            block_numbers: HashMap::default(),
-            txs: HashMap::default(),
-            snapshots: Vec::new(),
-            programs: ProgramCache::default(),
-            next_time: None,
-            config,
-        };
+        let genesis = header(&config, 0, config.genesis_time, B256::ZERO);
+        let genesis = Arc::new(Block::seal(genesis, Vec::new()));
+        let mut chain = Self::with_block(config, State::default(), genesis);
         // ArbOS gives its precompiles the code `fe`, so that Solidity's check for code finds them.
         for &address in ADDRESSES.iter() {
             chain.set_code(address, Bytes::from_static(&[0xfe]));
@@ -70,8 +92,44 @@ impl Chain {
         for account in chain.config.funded.clone() {
             chain.set_balance(account, U256::from(10u64).pow(U256::from(23)));
         }
-        let genesis = chain.header(0, chain.config.genesis_time, B256::ZERO);
-        chain.push(Block::seal(genesis, Vec::new()));
+        chain.state.set_block_hash(0, chain.latest.hash);
+        chain
+    }
+
+    /// A chain that goes on after blocks in ascending order; `None` where they are not.
+    pub(crate) fn restore(
+        config: ChainConfig,
+        state: State,
+        blocks: impl IntoIterator<Item = Arc<Block>>,
+    ) -> Option<Self> {
+        let mut blocks = blocks.into_iter();
+        let mut chain = Self::with_block(config, state, blocks.next()?);
+        for block in blocks {
+            if block.header.number <= chain.number() {
+                return None;
+            }
+            chain.push(block);
+        }
+        Some(chain)
+    }
+
+    fn with_block(config: ChainConfig, state: State, block: Arc<Block>) -> Self {
+        let mut chain = Self {
+            cfg: evm::config(config.chain_id),
+            state,
+            latest: block.clone(),
+            blocks: OrdMap::new(),
+            before: OrdMap::new(),
+            block_numbers: HashMap::new(),
+            txs: HashMap::new(),
+            open: None,
+            automine: true,
+            snapshots: Vector::new(),
+            programs: ProgramCache::default(),
+            clock: Clock::new(config.wall_clock),
+            config: Arc::new(config),
+        };
+        chain.push(block);
         chain
     }
 
@@ -82,57 +140,75 @@ impl Chain {
 
     // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    fn info(&self, address: Address) -> AccountInfo {
-        let Ok(info) = self.state.basic_ref(address);
-        info.unwrap_or_default()
+    /// The state after a block, or the pending one; `None` where there is no such block or its state is forgotten.
+    pub fn state(&self, at: At) -> Option<&State> {
+        match at {
+            At::Pending => Some(self.open.as_ref().map_or(&self.state, |open| &open.state)),
+            At::Block(number) if number == self.number() => Some(&self.state),
+            // Numbers may have been skipped: see `skip_to`.
+            At::Block(number) => {
+                self.blocks.get(&number)?;
+                let (next, _) = self.blocks.get_next(&(number + 1))?;
+                self.before.get(next)
+            }
+        }
     }
 
-    /// Balance in wei.
+    /// Balance in wei, after the latest block as everything here.
     pub fn balance(&self, address: Address) -> U256 {
-        self.info(address).balance
+        self.state.info(address).balance
     }
 
     /// Number of transactions sent, or contracts made, by an account.
     pub fn nonce(&self, address: Address) -> u64 {
-        self.info(address).nonce
+        self.state.info(address).nonce
     }
 
     /// Code of an account.
     pub fn code(&self, address: Address) -> Bytes {
-        let hash = self.info(address).code_hash;
-        let Ok(code) = self.state.code_by_hash_ref(hash);
-        code.original_bytes()
+        self.state.code(self.code_hash(address)).original_bytes()
     }
 
     /// Hash of an account's code.
     pub fn code_hash(&self, address: Address) -> B256 {
-        self.info(address).code_hash
+        self.state.info(address).code_hash
     }
 
     /// A word of storage.
     pub fn storage(&self, address: Address, slot: U256) -> U256 {
-        let Ok(value) = self.state.storage_ref(address, slot);
-        value
+        self.state.storage(address, slot)
     }
 
     /// The latest block.
-    pub fn latest(&self) -> &Block {
-        self.blocks.last().expect("a chain has a genesis block")
+    pub const fn latest(&self) -> &Arc<Block> {
+        &self.latest
     }
 
     /// Number of the latest block.
     pub fn number(&self) -> u64 {
-        self.latest().header.number
+        self.latest.header.number
     }
 
     /// A block by number.
-    pub fn block(&self, number: u64) -> Option<&Block> {
-        self.blocks.get(usize::try_from(number).ok()?)
+    pub fn block(&self, number: u64) -> Option<&Arc<Block>> {
+        self.blocks.get(&number)
+    }
+
+    /// Blocks by number, in order.
+    pub fn blocks(&self, from: u64, to: u64) -> impl Iterator<Item = &Arc<Block>> {
+        let range = (from <= to).then(|| self.blocks.range(from..=to));
+        range.into_iter().flatten().map(|(_, block)| block)
     }
 
     /// A block by hash.
-    pub fn block_by_hash(&self, hash: B256) -> Option<&Block> {
+    pub fn block_by_hash(&self, hash: B256) -> Option<&Arc<Block>> {
         self.block(*self.block_numbers.get(&hash)?)
+    }
+
+    /// The block that is open, as it would be if it were sealed now.
+    pub fn pending(&self) -> Block {
+        let open = self.open.clone().unwrap_or_else(|| self.open_block());
+        self.sealed(open)
     }
 
     /// A transaction by hash: its block, its index there, and itself.
@@ -142,12 +218,38 @@ impl Chain {
         Some((block, index, block.txs.get(index)?))
     }
 
+    /// A transaction that waits for its block to be sealed.
+    pub fn pending_tx(&self, hash: B256) -> Option<&TxRecord> {
+        let open = self.open.as_ref()?;
+        open.txs.iter().find(|tx| *tx.envelope.tx_hash() == hash)
+    }
+
+    /// Number of transactions that wait.
+    pub fn pending_tx_count(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.txs.len())
+    }
+
+    /// Whether calls to an address are answered by the chain itself, so that it is always warm.
+    pub(crate) fn is_precompile(&self, address: Address) -> bool {
+        ADDRESSES.contains(&address) || address.into_word()[..30] == [0; 30]
+    }
+
     // ── setting state outside transactions ──────────────────────────────────────────────────────────────────────
 
-    fn update(&mut self, address: Address, change: impl FnOnce(&mut AccountInfo)) {
-        let mut info = self.info(address);
-        change(&mut info);
-        self.state.insert_account_info(address, info);
+    /// Changes the latest state, and the pending one where it is another.
+    fn update_states(&mut self, change: impl Fn(&mut State)) {
+        change(&mut self.state);
+        if let Some(open) = &mut self.open {
+            change(&mut open.state);
+        }
+    }
+
+    fn update(&mut self, address: Address, change: impl Fn(&mut AccountInfo)) {
+        self.update_states(|state| {
+            let mut info = state.info(address);
+            change(&mut info);
+            state.set_info(address, info);
+        });
     }
 
     /// Sets a balance in wei.
@@ -166,30 +268,53 @@ impl Chain {
         self.update(address, |info| {
             info.nonce = info.nonce.max(1);
             info.code_hash = code.hash_slow();
-            info.code = Some(code);
+            info.code = Some(code.clone());
         });
     }
 
     /// Sets a word of storage.
     pub fn set_storage(&mut self, address: Address, slot: U256, value: U256) {
-        let Ok(()) = self.state.insert_account_storage(address, slot, value);
+        self.update_states(|state| state.set_storage(address, slot, value));
+    }
+
+    /// Sets the base fee in wei of the blocks to come.
+    pub fn set_basefee(&mut self, basefee: u64) {
+        Arc::make_mut(&mut self.config).basefee = basefee;
+    }
+
+    /// The clock that gives blocks their time.
+    pub const fn clock(&mut self) -> &mut Clock {
+        &mut self.clock
     }
 
     /// Sets the time of the next block in Unix seconds; it cannot lie before the latest block's.
     pub fn set_next_time(&mut self, time: u64) {
-        self.next_time = Some(time.max(self.latest().header.timestamp));
+        self.clock.set_next(time.max(self.latest.header.timestamp));
     }
 
-    /// Adds empty blocks until the next one is `number`.
+    /// Sees that the next block is `number`, if it is not past that: one empty block stands for all that are skipped.
     pub fn skip_to(&mut self, number: u64) {
-        while self.number() + 1 < number {
-            self.mine_empty();
+        if self.number() + 1 < number {
+            let mut open = self.open.take().unwrap_or_else(|| self.open_block());
+            open.env.number = U256::from(number - 1);
+            self.seal(open);
         }
     }
 
-    /// Adds an empty block.
-    pub fn mine_empty(&mut self) {
-        self.mine(Vec::new());
+    /// Whether each transaction is mined in a block of its own at once, as it is at first.
+    pub const fn automine(&self) -> bool {
+        self.automine
+    }
+
+    /// Says whether each transaction is mined at once or waits for [`Self::mine`].
+    pub fn set_automine(&mut self, automine: bool) {
+        self.automine = automine;
+    }
+
+    /// Seals the open block with the transactions that wait, or an empty one.
+    pub fn mine(&mut self) {
+        let open = self.open.take().unwrap_or_else(|| self.open_block());
+        self.seal(open);
     }
 
     // ── Stylus ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,58 +368,58 @@ impl Chain {
 
     /// Lets ArbOS code act on the state as a transaction would, and keeps the changes.
     fn with_ctx<T>(&mut self, act: impl FnOnce(&mut Ctx<'_>) -> T) -> T {
-        let block = self.block_env();
+        let block = self.next_env();
         let (cfg, scope) = (self.cfg.clone(), TxScope::default());
         let mut evm = ArbEvm::new(Overlay::new(&self.state), cfg, block, Default::default(), scope);
         let value = act(&mut evm.0.ctx);
         let changes = evm.0.ctx.journal_mut().finalize();
         drop(evm);
-        self.state.commit(changes);
+        self.update_states(|state| state.commit(changes.clone()));
         value
     }
 
     // ── transactions ────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Executes a transaction that needs no signature, in a block of its own.
+    /// Executes a transaction that needs no signature.
     pub fn transact(&mut self, request: &TxRequest) -> Result<TxOutcome, ChainError> {
-        let nonce = match request.nonce {
-            Some(nonce) => nonce,
-            None => self.nonce(request.from),
-        };
-        let envelope = request.unsigned_envelope(nonce, self.config.chain_id);
-        Ok(self.include(envelope, request, nonce)?.outcome.clone())
+        self.send_unsigned(request).map(|(_, outcome)| outcome)
     }
 
-    /// Executes a signed transaction, in a block of its own; returns its hash.
+    /// As [`Self::transact`]; gives the hash, too.
+    pub(crate) fn send_unsigned(
+        &mut self,
+        request: &TxRequest,
+    ) -> Result<(B256, TxOutcome), ChainError> {
+        let nonce = request.nonce.unwrap_or_else(|| self.pending_nonce(request.from));
+        let envelope = request.unsigned_envelope(nonce, self.config.chain_id);
+        let hash = *envelope.tx_hash();
+        Ok((hash, self.include(envelope, request, nonce)?))
+    }
+
+    /// Number of transactions sent by an account, with those that wait.
+    pub fn pending_nonce(&self, address: Address) -> u64 {
+        let state = self.open.as_ref().map_or(&self.state, |open| &open.state);
+        state.info(address).nonce
+    }
+
+    /// Executes a signed transaction; returns its hash.
     pub fn send_raw(&mut self, raw: &[u8]) -> Result<B256, ChainError> {
         let (envelope, request) = tx::decode(raw, self.config.chain_id)?;
-        let hash = *envelope.tx_hash();
-        let nonce = request.nonce.unwrap_or_default();
-        self.include(envelope, &request, nonce)?;
-        Ok(hash)
+        self.send(envelope, &request)
     }
 
-    /// Executes a call on the latest state and forgets its changes. No fee, no nonce, no gas cap.
-    pub fn call(&self, request: &TxRequest) -> Result<TxOutcome, ChainError> {
-        self.simulate(request, &StateOverride::default(), None)
-    }
-
-    /// As [`Self::call`], with some accounts set otherwise, and under a gas cap as a transaction is.
-    pub(crate) fn simulate(
-        &self,
+    /// Executes a transaction whose signature has been checked; returns its hash.
+    pub(crate) fn send(
+        &mut self,
+        envelope: TxEnvelope,
         request: &TxRequest,
-        overrides: &StateOverride,
-        cap: Option<u64>,
-    ) -> Result<TxOutcome, ChainError> {
-        let mut cfg = self.cfg.clone();
-        cfg.disable_nonce_check = true;
-        cfg.disable_base_fee = true;
-        cfg.disable_fee_charge = true;
-        cfg.disable_eip3607 = true;
-        let mut state = Overlay::new(&self.state);
-        override_accounts(&mut state, overrides);
-        let (outcome, _) = self.execute(state, request, 0, cfg, cap)?;
-        Ok(outcome)
+    ) -> Result<B256, ChainError> {
+        let hash = *envelope.tx_hash();
+        if self.pending_tx(hash).is_some() {
+            return Err(ChainError::Known);
+        }
+        self.include(envelope, request, request.nonce.unwrap_or_default())?;
+        Ok(hash)
     }
 
     fn include(
@@ -302,35 +427,39 @@ impl Chain {
         envelope: TxEnvelope,
         request: &TxRequest,
         nonce: u64,
-    ) -> Result<&TxRecord, ChainError> {
-        let cap = self.config.tx_gas_cap;
-        let state = Overlay::new(&self.state);
-        let (outcome, changes) = self.execute(state, request, nonce, self.cfg.clone(), cap)?;
-        self.state.commit(changes);
-        let gas_price = self.config.basefee.into();
-        let record = TxRecord::new(envelope, request.from, outcome, gas_price);
-        let block = self.mine(vec![record]);
-        Ok(&block.txs[0])
+    ) -> Result<TxOutcome, ChainError> {
+        let mut open = self.open.clone().unwrap_or_else(|| self.open_block());
+        let run = Run { cfg: self.cfg.clone(), gas_cap: self.config.tx_gas_cap };
+        let state = Overlay::new(&open.state);
+        let (outcome, changes) = self.execute(state, open.env.clone(), request, nonce, run)?;
+        open.state.commit(changes);
+        let gas_price = open.env.basefee.into();
+        open.txs.push_back(TxRecord::new(envelope, request.from, outcome.clone(), gas_price));
+        match self.automine {
+            true => self.seal(open),
+            false => self.open = Some(open),
+        }
+        Ok(outcome)
     }
 
-    fn execute<'a>(
+    /// Executes a transaction, or what is to be treated as one, on a state that is given.
+    pub(crate) fn execute<'a>(
         &'a self,
         state: Overlay<'a>,
+        block: BlockEnv,
         request: &TxRequest,
         nonce: u64,
-        cfg: CfgEnv,
-        gas_cap: Option<u64>,
+        run: Run,
     ) -> Result<(TxOutcome, EvmState), TxError> {
-        let tx = request.to_env(nonce, cfg.chain_id());
+        let tx = request.to_env(nonce, run.cfg.chain_id());
         let scope = TxScope {
             params: self.config.stylus.clone(),
             programs: self.programs.clone(),
             fee_account: self.config.fee_account,
-            gas_cap,
+            gas_cap: run.gas_cap,
             ..TxScope::default()
         };
-        let block = self.block_env();
-        let mut evm = ArbEvm::new(state, cfg, block, tx, scope);
+        let mut evm = ArbEvm::new(state, run.cfg, block, tx, scope);
         let result = ArbHandler::default().run(&mut evm)?;
         let trace = std::mem::take(&mut evm.0.ctx.chain.trace);
         let changes = evm.0.ctx.journal_mut().finalize();
@@ -340,58 +469,63 @@ impl Chain {
     // ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     fn next_timestamp(&self) -> u64 {
-        let latest = self.latest().header.timestamp;
-        self.next_time.unwrap_or(latest + 1)
-    }
-
-    /// The block that a transaction sent now will be in.
-    fn block_env(&self) -> BlockEnv {
-        BlockEnv {
-            number: U256::from(self.number() + 1),
-            beneficiary: self.config.coinbase,
-            timestamp: U256::from(self.next_timestamp()),
-            gas_limit: self.config.block_gas_limit,
-            basefee: self.config.basefee,
-            difficulty: U256::ONE,
-            prevrandao: Some(B256::with_last_byte(1)),
-            ..BlockEnv::default()
+        match &self.open {
+            Some(open) => open.env.timestamp.saturating_to(),
+            None => self.clock.next(self.latest.header.timestamp),
         }
     }
 
-    fn header(&self, number: u64, timestamp: u64, parent_hash: B256) -> Header {
-        Header {
-            number,
-            timestamp,
-            parent_hash,
-            beneficiary: self.config.coinbase,
-            gas_limit: self.config.block_gas_limit,
-            base_fee_per_gas: Some(self.config.basefee),
-            mix_hash: B256::with_last_byte(1),
-            ..Header::default()
+    /// Surroundings of a transaction that is sent now.
+    pub(crate) fn next_env(&self) -> BlockEnv {
+        match &self.open {
+            Some(open) => open.env.clone(),
+            None => block_env(&header(
+                &self.config,
+                self.number() + 1,
+                self.next_timestamp(),
+                self.latest.hash,
+            )),
         }
     }
 
-    fn mine(&mut self, txs: Vec<TxRecord>) -> &Block {
-        let header = self.header(self.number() + 1, self.next_timestamp(), self.latest().hash);
-        self.next_time = None;
-        self.push(Block::seal(header, txs));
-        self.latest()
+    fn open_block(&self) -> OpenBlock {
+        OpenBlock { env: self.next_env(), state: self.state.clone(), txs: Vector::new() }
     }
 
-    fn push(&mut self, block: Block) {
+    fn sealed(&self, open: OpenBlock) -> Block {
+        let (number, time) = (open.env.number.saturating_to(), open.env.timestamp.saturating_to());
+        let mut header = header(&self.config, number, time, self.latest.hash);
+        header.base_fee_per_gas = Some(open.env.basefee);
+        Block::seal(header, open.txs.into_iter().collect())
+    }
+
+    fn seal(&mut self, open: OpenBlock) {
+        let number = open.env.number.saturating_to();
+        self.before.insert(number, std::mem::replace(&mut self.state, open.state.clone()));
+        if self.before.len() as u64 > HISTORY {
+            self.before = self.before.without(&self.before.get_min().map_or(0, |(&n, _)| n));
+        }
+        self.open = None;
+        self.clock.sealed();
+        let block = Arc::new(self.sealed(open));
+        self.state.set_block_hash(number, block.hash);
+        self.push(block);
+    }
+
+    fn push(&mut self, block: Arc<Block>) {
         let number = block.header.number;
-        let hashes = &mut self.state.cache.block_hashes;
-        hashes.insert(U256::from(number), block.hash);
         self.block_numbers.insert(block.hash, number);
         for (index, tx) in block.txs.iter().enumerate() {
             self.txs.insert(*tx.envelope.tx_hash(), (number, index));
         }
-        self.blocks.push(block);
+        self.blocks.insert(number, block.clone());
+        self.latest = block;
     }
 
-    /// Remembers state and blocks; returns the number to revert to them with.
+    /// Remembers everything; returns the number to revert to it with.
     pub fn snapshot(&mut self) -> usize {
-        self.snapshots.push((self.state.clone(), self.blocks.len()));
+        let copy = Self { snapshots: Vector::new(), ..self.clone() };
+        self.snapshots.push_back(Arc::new(copy));
         self.snapshots.len()
     }
 
@@ -400,41 +534,43 @@ impl Chain {
         let Some(index) = snapshot.checked_sub(1).filter(|&i| i < self.snapshots.len()) else {
             return false;
         };
-        self.snapshots.truncate(index + 1);
-        let Some((state, len)) = self.snapshots.pop() else {
-            return false;
-        };
-        self.state = state;
-        for block in self.blocks.drain(len..) {
-            self.block_numbers.remove(&block.hash);
-            for tx in &block.txs {
-                self.txs.remove(tx.envelope.tx_hash());
-            }
-        }
-        self.next_time = None;
+        let mut snapshots = std::mem::take(&mut self.snapshots);
+        let chain = snapshots[index].clone();
+        snapshots.truncate(index);
+        *self = Self { snapshots, ..(*chain).clone() };
         true
     }
 }
 
-/// Sets accounts for the time of one call; what an override leaves out stays as it is.
-fn override_accounts(state: &mut Overlay<'_>, overrides: &StateOverride) {
-    for (&address, account) in overrides {
-        let Ok(info) = state.basic(address);
-        let mut info = info.unwrap_or_default();
-        info.balance = account.balance.unwrap_or(info.balance);
-        info.nonce = account.nonce.unwrap_or(info.nonce);
-        if let Some(code) = &account.code {
-            let code = Bytecode::new_legacy(code.clone());
-            info.code_hash = code.hash_slow();
-            info.code = Some(code);
-        }
-        state.insert_account_info(address, info);
-        if let Some(storage) = &account.state {
-            let words = storage.iter().map(|(&slot, &value)| (slot.into(), value.into())).collect();
-            let Ok(()) = state.replace_account_storage(address, words);
-        }
-        for (&slot, &value) in account.state_diff.iter().flatten() {
-            let Ok(()) = state.insert_account_storage(address, slot.into(), value.into());
-        }
+/// What may differ between the ways to execute something.
+pub(crate) struct Run {
+    pub(crate) cfg: CfgEnv,
+    pub(crate) gas_cap: Option<u64>,
+}
+
+fn header(config: &ChainConfig, number: u64, timestamp: u64, parent_hash: B256) -> Header {
+    Header {
+        number,
+        timestamp,
+        parent_hash,
+        beneficiary: config.coinbase,
+        gas_limit: config.block_gas_limit,
+        base_fee_per_gas: Some(config.basefee),
+        mix_hash: B256::with_last_byte(1),
+        ..Header::default()
+    }
+}
+
+/// The surroundings that a block with this header gives to code.
+pub(crate) fn block_env(header: &Header) -> BlockEnv {
+    BlockEnv {
+        number: U256::from(header.number),
+        beneficiary: header.beneficiary,
+        timestamp: U256::from(header.timestamp),
+        gas_limit: header.gas_limit,
+        basefee: header.base_fee_per_gas.unwrap_or_default(),
+        difficulty: U256::ONE,
+        prevrandao: Some(B256::with_last_byte(1)),
+        ..BlockEnv::default()
     }
 }

@@ -19,8 +19,10 @@ pub struct ChainConfig {
     pub block_gas_limit: u64,
     /// Most gas of a transaction, its intrinsic gas included; `None` for no such rule. A call is exempt.
     pub tx_gas_cap: Option<u64>,
-    /// Time of the genesis block in Unix seconds; each block is a second later, so that runs are repeatable.
+    /// Time of the genesis block in Unix seconds.
     pub genesis_time: u64,
+    /// Whether blocks get the machine's time. If not, each is a second later than the last, so that runs are repeatable.
+    pub wall_clock: bool,
     /// Receives base fees and data fees.
     pub fee_account: Address,
     /// Stylus parameters.
@@ -38,6 +40,7 @@ impl Default for ChainConfig {
             block_gas_limit: 1 << 50,
             tx_gas_cap: Some(TX_GAS_CAP),
             genesis_time: 1_770_000_000,
+            wall_clock: false,
             fee_account: address!("000000000000000000000000000000000a4b0fee"),
             stylus: StylusParams::ARBOS_51,
             funded: vec![DEV_ACCOUNT],

@@ -2,6 +2,7 @@
 
 use crate::{
     arbos::Inactive,
+    chain::{At, HISTORY},
     handler::TxError,
     stylus::{ActivationError, code::CodeError},
     tx::RawTxError,
@@ -17,6 +18,15 @@ pub enum ChainError {
     /// The bytes are not a transaction.
     #[error(transparent)]
     Raw(#[from] RawTxError),
+    /// The transaction waits already.
+    #[error("already known")]
+    Known,
+    /// There is no such block, or its state is forgotten.
+    #[error("{}", no_state(.0))]
+    NoState(At),
+    /// A call sets something otherwise that cannot be set so.
+    #[error("{0}")]
+    Override(String),
     /// The program may not be called, hence not be cached.
     #[error(transparent)]
     Inactive(#[from] Inactive),
@@ -49,5 +59,14 @@ fn tx_error(error: &TxError) -> String {
         }
         EVMError::Transaction(other) => other.to_string(),
         other => other.to_string(),
+    }
+}
+
+fn no_state(at: &At) -> String {
+    match at {
+        At::Block(number) => format!(
+            "missing trie node: no state for block {number} (the state of the last {HISTORY} blocks is kept)"
+        ),
+        At::Pending => "no pending state".into(),
     }
 }

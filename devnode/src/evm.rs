@@ -9,6 +9,7 @@
 use crate::{
     precompiles::ArbPrecompiles,
     programs,
+    state::State,
     stylus::{Program, StylusParams, is_program},
 };
 use alloy_primitives::{Address, B256, map::HashMap};
@@ -18,7 +19,7 @@ use revm::{
         BlockEnv, CfgEnv, Context, ContextTr, Evm, FrameStack, Journal, JournalTr, LocalContext,
         TxEnv,
     },
-    database::{CacheDB, EmptyDB},
+    database::CacheDB,
     handler::{
         EthFrame, EvmTr, FrameInitOrResult, FrameResult, ItemOrResult,
         evm::{ContextDbError, FrameInitResult},
@@ -31,10 +32,9 @@ use revm::{
     },
     primitives::hardfork::SpecId,
 };
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 
-/// Accounts, code and storage, all in memory.
-pub type State = CacheDB<EmptyDB>;
 /// A state as one transaction sees it: what it reads, and what is set for it alone, stays out of the state below.
 pub type Overlay<'a> = CacheDB<&'a State>;
 /// The context of one transaction.
@@ -80,7 +80,7 @@ pub struct TxScope {
 }
 
 /// What is recorded of a transaction's first frame.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopFrame {
     /// Gas that it used, before the refund.
     pub gas: u64,
@@ -93,7 +93,7 @@ pub struct TopFrame {
 }
 
 /// Gas for starting a Stylus program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallCost {
     /// For the pages it starts with.
     pub pages: u64,

@@ -30,16 +30,24 @@ pub mod predeploys;
 mod programs;
 pub mod replay;
 mod rpc;
+mod simulate;
+pub mod state;
+mod state_file;
 pub mod stylus;
 #[cfg(test)]
 mod tests;
+pub mod time;
 pub mod transport;
 pub mod tx;
 
 pub use block::{Block, TxRecord};
-pub use chain::Chain;
+pub use chain::{At, Chain};
 pub use config::ChainConfig;
 pub use error::ChainError;
-pub use node::{Node, RpcError};
+pub use node::{Node, NodeEvent};
+pub use rpc::RpcError;
+pub use simulate::CallOptions;
+pub use state::State;
+pub use state_file::StateFileError;
 pub use transport::Embedded;
 pub use tx::{TxOutcome, TxRequest, TxStatus};

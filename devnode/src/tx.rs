@@ -13,6 +13,7 @@ use revm::{
     },
     context_interface::cfg::gas::calculate_initial_tx_gas,
 };
+use serde::{Deserialize, Serialize};
 
 /// What a call with this calldata pays before its first instruction: 21,000, 4 for each zero byte and 16 for each other
 /// one (EIP-2028).
@@ -131,6 +132,14 @@ pub enum RawTxError {
 pub(crate) fn decode(raw: &[u8], chain_id: u64) -> Result<(TxEnvelope, TxRequest), RawTxError> {
     let envelope = TxEnvelope::decode_2718_exact(raw)
         .map_err(|error| RawTxError::Encoding(error.to_string()))?;
+    recover(envelope, chain_id)
+}
+
+/// Recovers the sender of a signed transaction.
+pub(crate) fn recover(
+    envelope: TxEnvelope,
+    chain_id: u64,
+) -> Result<(TxEnvelope, TxRequest), RawTxError> {
     if envelope.is_eip4844() || envelope.is_eip7702() {
         return Err(RawTxError::Type);
     }
@@ -154,7 +163,7 @@ pub(crate) fn decode(raw: &[u8], chain_id: u64) -> Result<(TxEnvelope, TxRequest
 }
 
 /// How a transaction ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TxStatus {
     /// Its effects stand.
     Success,
@@ -165,7 +174,7 @@ pub enum TxStatus {
 }
 
 /// What came of a transaction or a call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TxOutcome {
     /// How it ended.
     pub status: TxStatus,
