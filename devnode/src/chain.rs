@@ -47,7 +47,7 @@ impl Chain {
     /// A chain at its genesis block.
     pub fn new(config: ChainConfig) -> Self {
         let mut chain = Self {
-            cfg: evm::config(config.chain_id),
+            cfg: evm::config(config.chain_id, &config.stylus),
             state: State::default(),
             blocks: Vec::new(),
             block_numbers: HashMap::default(),
@@ -303,7 +303,7 @@ impl Chain {
         request: &TxRequest,
         nonce: u64,
     ) -> Result<&TxRecord, ChainError> {
-        let cap = self.config.tx_gas_cap;
+        let cap = self.config.stylus.tx_gas_cap;
         let state = Overlay::new(&self.state);
         let (outcome, changes) = self.execute(state, request, nonce, self.cfg.clone(), cap)?;
         self.state.commit(changes);
@@ -322,14 +322,18 @@ impl Chain {
         gas_cap: Option<u64>,
     ) -> Result<(TxOutcome, EvmState), TxError> {
         let tx = request.to_env(nonce, cfg.chain_id());
+        let mut block = self.block_env();
+        if cfg.disable_base_fee && request.max_fee == 0 {
+            block.basefee = 0; // what a call without a price sees (`applyMessage` in geth's `internal/ethapi/api.go`)
+        }
         let scope = TxScope {
             params: self.config.stylus.clone(),
+            gas_price: request.gas_price(block.basefee),
             programs: self.programs.clone(),
             fee_account: self.config.fee_account,
             gas_cap,
             ..TxScope::default()
         };
-        let block = self.block_env();
         let mut evm = ArbEvm::new(state, cfg, block, tx, scope);
         let result = ArbHandler::default().run(&mut evm)?;
         let trace = std::mem::take(&mut evm.0.ctx.chain.trace);

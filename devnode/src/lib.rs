@@ -28,6 +28,7 @@ pub mod node;
 pub mod precompiles;
 pub mod predeploys;
 mod programs;
+pub mod recent;
 pub mod replay;
 mod rpc;
 pub mod stylus;

@@ -130,23 +130,26 @@ fn number_of(chain: &Chain, tag: BlockNumberOrTag) -> u64 {
 
 // ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-fn request(chain: &Chain, call: &TransactionRequest) -> TxRequest {
+/// A call without a price is free, and sees a base fee of 0, as in geth.
+fn request(call: &TransactionRequest) -> TxRequest {
     TxRequest {
         from: call.from.unwrap_or_default(),
         to: call.to.unwrap_or(TxKind::Create),
         value: call.value.unwrap_or_default(),
         input: call.input.input().cloned().unwrap_or_default(),
         gas_limit: call.gas.unwrap_or(CALL_GAS).min(CALL_GAS),
-        max_fee: chain.config().basefee.into(),
+        max_fee: call.gas_price.or(call.max_fee_per_gas).unwrap_or_default(),
+        max_tip: call.gas_price.or(call.max_priority_fee_per_gas).unwrap_or_default(),
         nonce: None,
         access_list: call.access_list.clone().unwrap_or_default(),
+        authorizations: call.authorization_list.clone().unwrap_or_default(),
     }
 }
 
 fn call(chain: &Chain, p: &Params) -> RpcResult {
     let call: TransactionRequest = p.get(0)?;
     check_block(chain, p)?;
-    let request = request(chain, &call);
+    let request = request(&call);
     let outcome = chain.simulate(&request, &overrides(p)?, None)?;
     match failure(&outcome) {
         Some(error) => Err(error),
@@ -192,10 +195,10 @@ fn failure(outcome: &TxOutcome) -> Option<RpcError> {
 fn estimate(chain: &Chain, p: &Params) -> RpcResult {
     let call: TransactionRequest = p.get(0)?;
     check_block(chain, p)?;
-    let mut request = request(chain, &call);
+    let mut request = request(&call);
     let overrides = overrides(p)?;
     let attempt =
-        |request: &TxRequest| chain.simulate(request, &overrides, chain.config().tx_gas_cap);
+        |request: &TxRequest| chain.simulate(request, &overrides, chain.config().stylus.tx_gas_cap);
     let succeeds = |request: &TxRequest| attempt(request).is_ok_and(|outcome| outcome.is_success());
     let outcome = attempt(&request)?;
     if let Some(error) = failure(&outcome) {

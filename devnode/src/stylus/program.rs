@@ -70,6 +70,8 @@ pub struct Context {
     pub ink_price: u32,
     /// Stack limit, in words.
     pub max_stack_depth: u32,
+    /// ArbOS version; decides a few failures of hostios.
+    pub arbos_version: u64,
 }
 
 /// One call: its data, and what the program can learn about it.
