@@ -14,7 +14,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, map::HashMap};
 use revm::{
-    bytecode::opcode,
+    bytecode::{Bytecode, opcode},
     context::{
         BlockEnv, CfgEnv, Context, ContextTr, Evm, FrameStack, Journal, JournalTr, LocalContext,
         TxEnv,
@@ -30,7 +30,7 @@ use revm::{
         InterpreterAction, instructions, interpreter::EthInterpreter,
         interpreter_action::FrameInit,
     },
-    primitives::hardfork::SpecId,
+    primitives::{KECCAK_EMPTY, hardfork::SpecId},
 };
 use std::sync::{Arc, Mutex};
 
@@ -182,6 +182,23 @@ impl<'a> ArbEvm<'a> {
         }
     }
 
+    /// From ArbOS 50 an account that delegates to a precompile (EIP-7702) has no code, not the `fe` that stands at an
+    /// ArbOS precompile (`resolveCode` in `core/vm/evm.go` of Nitro's geth).
+    fn empty_precompile_code(&mut self, input: &mut FrameInput) {
+        let FrameInput::Call(call) = input else {
+            return;
+        };
+        let (ctx, precompiles) = (&mut self.0.ctx, &self.0.precompiles);
+        if call.known_bytecode.1.original_byte_slice() == [0xfe]
+            && ctx.chain.params.arbos_version >= 50
+            && let Ok(account) = ctx.journal_mut().load_account_with_code(call.bytecode_address)
+            && let Some(delegate) = account.info.code.as_ref().and_then(Bytecode::eip7702_address)
+            && precompiles.contains(&delegate)
+        {
+            call.known_bytecode = (KECCAK_EMPTY, Bytecode::new());
+        }
+    }
+
     /// Counts a frame at its address in or out, as Nitro does to tell a program that it is entered again
     /// (`PushContract` in `arbos/tx_processor.go`).
     fn count_frame(&mut self, by: i32) {
@@ -224,8 +241,9 @@ impl<'a> EvmTr for ArbEvm<'a> {
 
     fn frame_init(
         &mut self,
-        input: FrameInit,
+        mut input: FrameInit,
     ) -> Result<FrameInitResult<'_, Self::Frame>, EvmFault<'a>> {
+        self.empty_precompile_code(&mut input.frame_input);
         if let ItemOrResult::Result(result) = self.0.frame_init(input)? {
             return Ok(ItemOrResult::Result(result));
         }

@@ -36,6 +36,7 @@ pub mod stylus;
 mod tests;
 pub mod transport;
 pub mod tx;
+mod vector;
 
 pub use block::{Block, TxRecord};
 pub use chain::Chain;
