@@ -1,51 +1,59 @@
 //! Replays vector files and prints every difference.
 //!
 //! ```sh
-//! cargo run --release -p inkling-devnode --example replay -- tests/vectors tests/vectors/rejects
+//! cargo run --release -p inkling-devnode --example replay -- tests/vectors
 //! ```
 //!
-//! Takes files and folders; exit code 1 where anything differs.
+//! Takes files and folders, which are searched to the bottom; exit code 1 where anything differs, a file cannot be
+//! replayed or there is none, 2 without arguments.
 
-use inkling_devnode::replay::replay;
-use std::{error::Error, fs, path::PathBuf, process::ExitCode};
+use inkling_devnode::replay::{Replay, files, replay};
+use std::{path::PathBuf, process::ExitCode};
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let mut files = Vec::new();
-    for path in std::env::args_os().skip(1).map(PathBuf::from) {
-        if !path.is_dir() {
-            files.push(path);
-            continue;
-        }
-        for entry in fs::read_dir(&path)? {
-            let file = entry?.path();
-            if file.extension().is_some_and(|e| e == "json") {
-                files.push(file);
-            }
-        }
+fn main() -> ExitCode {
+    let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    if paths.is_empty() {
+        eprintln!("usage: replay DIR-OR-FILE…");
+        return ExitCode::from(2);
     }
-    files.sort();
-
-    let (mut calls, mut exact_gas, mut exact, mut differences) = (0, 0, 0, 0);
-    for file in &files {
-        let result = match replay(file) {
-            Ok(result) => result,
-            Err(error) => {
-                println!("{error}");
-                differences += 1;
-                continue;
+    let (mut sum, mut count, mut failures) = (Replay::default(), 0, 0);
+    for path in &paths {
+        let found = files(path).and_then(|found| {
+            count += found.len();
+            if found.is_empty() {
+                println!("{}: no vector files", path.display());
+                failures += 1;
             }
-        };
-        for difference in &result.differences {
-            println!("{}: {difference}", file.display());
+            Ok(found)
+        });
+        let found = found.unwrap_or_else(|error| {
+            println!("{error}");
+            failures += 1;
+            Vec::new()
+        });
+        for file in found {
+            match replay(&file) {
+                Ok(result) => {
+                    for difference in &result.differences {
+                        println!("{}: {difference}", file.display());
+                    }
+                    sum.add(result);
+                }
+                Err(error) => {
+                    println!("{error}");
+                    failures += 1;
+                }
+            }
         }
-        calls += result.calls;
-        exact_gas += result.exact_gas;
-        exact += result.exact;
-        differences += result.differences.len();
     }
     println!(
-        "{} files, {calls} calls: {exact_gas} with exact gas, {exact} exact in every field, {differences} differences",
-        files.len()
+        "{count} files, {} verdicts on programs, {} calls: {} with exact gas, {} exact in every field; \
+         {} differences, {failures} not replayed",
+        sum.verdicts,
+        sum.calls,
+        sum.exact_gas,
+        sum.exact,
+        sum.differences.len(),
     );
-    Ok(ExitCode::from(u8::from(differences > 0)))
+    ExitCode::from(u8::from(failures > 0 || !sum.differences.is_empty()))
 }

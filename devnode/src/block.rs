@@ -60,6 +60,7 @@ impl TxRecord {
         match self.envelope.tx_type() {
             TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
             TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
+            TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
             _ => ReceiptEnvelope::Eip1559(receipt),
         }
     }

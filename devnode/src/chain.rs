@@ -16,6 +16,7 @@ use crate::{
     handler::{ArbHandler, TxError},
     precompiles::ADDRESSES,
     predeploys,
+    recent::RecentPrograms,
     state::State,
     stylus::{self, Activation},
     time::Clock,
@@ -62,6 +63,8 @@ struct OpenBlock {
     /// After the transactions so far.
     state: State,
     txs: Vector<TxRecord>,
+    /// Programs that they have called.
+    recent: RecentPrograms,
 }
 
 /// Which state, and which block's surroundings, something is to be executed on.
@@ -115,7 +118,7 @@ impl Chain {
 
     fn with_block(config: ChainConfig, state: State, block: Arc<Block>) -> Self {
         let mut chain = Self {
-            cfg: evm::config(config.chain_id),
+            cfg: evm::config(config.chain_id, &config.stylus),
             state,
             latest: block.clone(),
             blocks: OrdMap::new(),
@@ -216,6 +219,11 @@ impl Chain {
         let &(number, index) = self.txs.get(&hash)?;
         let block = self.block(number)?;
         Some((block, index, block.txs.get(index)?))
+    }
+
+    /// Programs that the open block has called.
+    pub(crate) fn recent(&self) -> RecentPrograms {
+        self.open.as_ref().map(|open| open.recent.clone()).unwrap_or_default()
     }
 
     /// A transaction that waits for its block to be sealed.
@@ -429,10 +437,16 @@ impl Chain {
         nonce: u64,
     ) -> Result<TxOutcome, ChainError> {
         let mut open = self.open.clone().unwrap_or_else(|| self.open_block());
-        let run = Run { cfg: self.cfg.clone(), gas_cap: self.config.tx_gas_cap };
+        let run = Run {
+            cfg: self.cfg.clone(),
+            gas_cap: self.config.stylus.tx_gas_cap,
+            recent: open.recent.clone(),
+        };
         let state = Overlay::new(&open.state);
-        let (outcome, changes) = self.execute(state, open.env.clone(), request, nonce, run)?;
+        let Executed { outcome, changes, recent } =
+            self.execute(state, open.env.clone(), request, nonce, run)?;
         open.state.commit(changes);
+        open.recent = recent;
         let gas_price = open.env.basefee.into();
         open.txs.push_back(TxRecord::new(envelope, request.from, outcome.clone(), gas_price));
         match self.automine {
@@ -450,20 +464,23 @@ impl Chain {
         request: &TxRequest,
         nonce: u64,
         run: Run,
-    ) -> Result<(TxOutcome, EvmState), TxError> {
+    ) -> Result<Executed, TxError> {
         let tx = request.to_env(nonce, run.cfg.chain_id());
         let scope = TxScope {
             params: self.config.stylus.clone(),
+            gas_price: request.gas_price(block.basefee),
             programs: self.programs.clone(),
             fee_account: self.config.fee_account,
             gas_cap: run.gas_cap,
+            recent: run.recent,
             ..TxScope::default()
         };
         let mut evm = ArbEvm::new(state, run.cfg, block, tx, scope);
         let result = ArbHandler::default().run(&mut evm)?;
-        let trace = std::mem::take(&mut evm.0.ctx.chain.trace);
-        let changes = evm.0.ctx.journal_mut().finalize();
-        Ok((TxOutcome::new(result, trace), changes))
+        let ctx = &mut evm.0.ctx;
+        let (trace, recent) = (std::mem::take(&mut ctx.chain.trace), std::mem::take(&mut ctx.chain.recent));
+        let outcome = TxOutcome::new(result, trace);
+        Ok(Executed { outcome, changes: ctx.journal_mut().finalize(), recent })
     }
 
     // ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -489,7 +506,12 @@ impl Chain {
     }
 
     fn open_block(&self) -> OpenBlock {
-        OpenBlock { env: self.next_env(), state: self.state.clone(), txs: Vector::new() }
+        OpenBlock {
+            env: self.next_env(),
+            state: self.state.clone(),
+            txs: Vector::new(),
+            recent: RecentPrograms::default(),
+        }
     }
 
     fn sealed(&self, open: OpenBlock) -> Block {
@@ -546,6 +568,15 @@ impl Chain {
 pub(crate) struct Run {
     pub(crate) cfg: CfgEnv,
     pub(crate) gas_cap: Option<u64>,
+    /// Programs that the block has called before.
+    pub(crate) recent: RecentPrograms,
+}
+
+/// What an execution leaves behind.
+pub(crate) struct Executed {
+    pub(crate) outcome: TxOutcome,
+    pub(crate) changes: EvmState,
+    pub(crate) recent: RecentPrograms,
 }
 
 fn header(config: &ChainConfig, number: u64, timestamp: u64, parent_hash: B256) -> Header {

@@ -1,7 +1,7 @@
 //! What a chain starts with.
 
 use crate::{
-    arbos::{DEV_ACCOUNT, DEV_CHAIN_ID, TX_GAS_CAP},
+    arbos::{DEV_ACCOUNT, DEV_CHAIN_ID},
     stylus::StylusParams,
 };
 use alloy_primitives::{Address, address};
@@ -17,15 +17,13 @@ pub struct ChainConfig {
     pub coinbase: Address,
     /// Gas limit of a block, which on Arbitrum means nothing: 2^50.
     pub block_gas_limit: u64,
-    /// Most gas of a transaction, its intrinsic gas included; `None` for no such rule. A call is exempt.
-    pub tx_gas_cap: Option<u64>,
     /// Time of the genesis block in Unix seconds.
     pub genesis_time: u64,
     /// Whether blocks get the machine's time. If not, each is a second later than the last, so that runs are repeatable.
     pub wall_clock: bool,
     /// Receives base fees and data fees.
     pub fee_account: Address,
-    /// Stylus parameters.
+    /// ArbOS version and Stylus parameters.
     pub stylus: StylusParams,
     /// Accounts with funds: 100,000 ether each.
     pub funded: Vec<Address>,
@@ -38,7 +36,6 @@ impl Default for ChainConfig {
             basefee: 100_000_000,
             coinbase: address!("a4b000000000000000000073657175656e636572"),
             block_gas_limit: 1 << 50,
-            tx_gas_cap: Some(TX_GAS_CAP),
             genesis_time: 1_770_000_000,
             wall_clock: false,
             fee_account: address!("000000000000000000000000000000000a4b0fee"),

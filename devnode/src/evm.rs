@@ -9,12 +9,13 @@
 use crate::{
     precompiles::ArbPrecompiles,
     programs,
+    recent::RecentPrograms,
     state::State,
     stylus::{Program, StylusParams, is_program},
 };
 use alloy_primitives::{Address, B256, map::HashMap};
 use revm::{
-    bytecode::opcode,
+    bytecode::{Bytecode, opcode},
     context::{
         BlockEnv, CfgEnv, Context, ContextTr, Evm, FrameStack, Journal, JournalTr, LocalContext,
         TxEnv,
@@ -30,7 +31,7 @@ use revm::{
         InterpreterAction, instructions, interpreter::EthInterpreter,
         interpreter_action::FrameInit,
     },
-    primitives::hardfork::SpecId,
+    primitives::{KECCAK_EMPTY, hardfork::SpecId},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
@@ -50,8 +51,14 @@ type Inner<'a> = Evm<
 /// What goes wrong in the machine itself, never in the code that it runs.
 pub(crate) type EvmFault<'a> = ContextDbError<Ctx<'a>>;
 
-/// EVM rules of ArbOS 51.
-pub const SPEC: SpecId = SpecId::OSAKA;
+/// EVM rules of an ArbOS version that has Stylus (`IsPrague`, `IsOsaka` in `params/config.go` of Nitro's geth).
+pub const fn spec(arbos_version: u64) -> SpecId {
+    match arbos_version {
+        ..40 => SpecId::CANCUN,
+        40..50 => SpecId::PRAGUE,
+        _ => SpecId::OSAKA,
+    }
+}
 
 /// Programs compiled so far, by code hash; shared by all transactions of a chain.
 pub type ProgramCache = Arc<Mutex<HashMap<B256, Program>>>;
@@ -63,9 +70,13 @@ pub struct TxScope {
     pub params: StylusParams,
     /// Compiled programs.
     pub programs: ProgramCache,
+    /// Programs that this block has called; a chain with several transactions in a block hands it on.
+    pub recent: RecentPrograms,
+    /// Price of a gas that programs are told: with the tip, though nobody is paid it.
+    pub gas_price: u128,
     /// Receives base fees and data fees.
     pub fee_account: Address,
-    /// Most gas the transaction may use, its intrinsic gas included; `None` for an `eth_call`.
+    /// Most gas for the transaction's code ([`StylusParams::tx_gas_cap`]); `None` for an `eth_call`.
     pub gas_cap: Option<u64>,
     /// Gas of the limit above the cap, kept away from the code and given back after it.
     pub held_gas: u64,
@@ -120,12 +131,13 @@ impl<'a> ArbEvm<'a> {
         tx: TxEnv,
         scope: TxScope,
     ) -> Self {
-        let ctx = Context::<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, TxScope>::new(state, SPEC)
+        let (spec, arbos) = (cfg.spec, scope.params.arbos_version);
+        let ctx = Context::<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, TxScope>::new(state, spec)
             .with_cfg(cfg)
             .with_block(block)
             .with_tx(tx)
             .with_chain(scope);
-        let mut instructions = EthInstructions::new_mainnet_with_spec(SPEC);
+        let mut instructions = EthInstructions::new_mainnet_with_spec(spec);
         // There are no blobs: `opBlobBaseFee` in `core/vm/eips.go` of Nitro's geth fails.
         instructions.insert_instruction(opcode::BLOBBASEFEE, Instruction::unknown(), 2);
         instructions.insert_instruction(
@@ -133,7 +145,7 @@ impl<'a> ArbEvm<'a> {
             Instruction::new(selfdestruct),
             5_000,
         );
-        Self(Evm::new(ctx, instructions, ArbPrecompiles::default()))
+        Self(Evm::new(ctx, instructions, ArbPrecompiles::new(arbos)))
     }
 
     /// Runs a frame, and all that it calls, to its end while the current one waits.
@@ -167,6 +179,23 @@ impl<'a> ArbEvm<'a> {
             if let Some(result) = self.frame_return_result(result)? {
                 return Ok(result);
             }
+        }
+    }
+
+    /// From ArbOS 50 an account that delegates to a precompile (EIP-7702) has no code, not the `fe` that stands at an
+    /// ArbOS precompile (`resolveCode` in `core/vm/evm.go` of Nitro's geth).
+    fn empty_precompile_code(&mut self, input: &mut FrameInput) {
+        let FrameInput::Call(call) = input else {
+            return;
+        };
+        let (ctx, precompiles) = (&mut self.0.ctx, &self.0.precompiles);
+        if call.known_bytecode.1.original_byte_slice() == [0xfe]
+            && ctx.chain.params.arbos_version >= 50
+            && let Ok(account) = ctx.journal_mut().load_account_with_code(call.bytecode_address)
+            && let Some(delegate) = account.info.code.as_ref().and_then(Bytecode::eip7702_address)
+            && precompiles.contains(&delegate)
+        {
+            call.known_bytecode = (KECCAK_EMPTY, Bytecode::new());
         }
     }
 
@@ -212,8 +241,9 @@ impl<'a> EvmTr for ArbEvm<'a> {
 
     fn frame_init(
         &mut self,
-        input: FrameInit,
+        mut input: FrameInit,
     ) -> Result<FrameInitResult<'_, Self::Frame>, EvmFault<'a>> {
+        self.empty_precompile_code(&mut input.frame_input);
         if let ItemOrResult::Result(result) = self.0.frame_init(input)? {
             return Ok(ItemOrResult::Result(result));
         }
@@ -280,16 +310,16 @@ fn refuse_ef_code(input: &FrameInput, action: &mut InterpreterAction) {
     }
 }
 
-/// revm's configuration for this chain: no EIP-7623 floor, no EIP-7825 cap, EIP-3541 checked here instead.
-pub fn config(chain_id: u64) -> CfgEnv {
-    let mut cfg = CfgEnv::new_with_spec(SPEC).with_chain_id(chain_id);
+/// revm's configuration for a chain: no EIP-7623 floor, no EIP-7825 cap, EIP-3541 checked here instead.
+pub fn config(chain_id: u64, params: &StylusParams) -> CfgEnv {
+    let mut cfg = CfgEnv::new_with_spec(spec(params.arbos_version)).with_chain_id(chain_id);
     cfg.disable_eip7623 = true;
     cfg.disable_eip3541 = true;
     cfg.disable_block_gas_limit = true;
     cfg.disable_priority_fee_check = true;
     cfg.tx_gas_limit_cap = Some(u64::MAX);
-    cfg.limit_contract_code_size = Some(24_576);
-    cfg.limit_contract_initcode_size = Some(49_152);
+    cfg.limit_contract_code_size = Some(params.max_code_size as usize);
+    cfg.limit_contract_initcode_size = Some(params.max_init_code_size as usize);
     cfg
 }
 

@@ -4,6 +4,7 @@
 //! in its geth: EIP-2929 access, EIP-2200 storage, calls with the 63/64 rule and the stipend. State is revm's journal.
 
 use crate::{
+    arbos,
     evm::{ArbEvm, Ctx, access_cost},
     memory::page_cost,
     stylus::{CallKind, CallResult, CreateResult, HostError, HostStatus, StylusHost},
@@ -103,8 +104,9 @@ impl<'e, 'a> FrameHost<'e, 'a> {
         }
         let code = account.info.code.clone().unwrap_or_default();
         let mut known = (account.info.code_hash, code);
+        // A delegate's code is read without charge and without warming it (`resolveCode` in `core/vm/evm.go`).
         if let Some(delegate) = known.1.eip7702_address() {
-            let Ok(account) = journal.load_account_with_code(delegate);
+            let account = arbos::load(self.ctx(), delegate);
             known = (account.info.code_hash, account.info.code.clone().unwrap_or_default());
         }
         Some((cost, known))
@@ -282,9 +284,10 @@ impl StylusHost for FrameHost<'_, '_> {
 
     fn account_code(&mut self, address: Address, gas_left: u64) -> (Bytes, u64) {
         let Ok(account) = self.ctx().journal_mut().load_account_with_code(address);
+        let (access, code) = (access_cost(account.is_cold), account.info.code.clone());
         // EXTCODESIZE's 700 for every 24,576 bytes that code may have.
-        let cost = 700 + access_cost(account.is_cold);
-        let code = match &account.info.code {
+        let cost = u64::from(self.ctx().chain().params.max_code_size / 24_576) * 700 + access;
+        let code = match code {
             Some(code) if gas_left >= cost => code.original_bytes(),
             _ => Bytes::new(),
         };

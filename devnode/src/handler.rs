@@ -37,8 +37,12 @@ impl<'a> Handler for ArbHandler<'a> {
         let limit = evm.ctx_ref().tx().gas_limit();
         let left = limit - intrinsic.initial_total_gas();
         let scope = evm.ctx_mut().chain_mut();
-        let allowed =
-            scope.gas_cap.map_or(left, |cap| cap.saturating_sub(intrinsic.initial_total_gas()));
+        // Before ArbOS 50 the cap was on what code uses, since then it is on the whole transaction.
+        let before = match scope.params.arbos_version {
+            ..50 => 0,
+            _ => intrinsic.initial_total_gas(),
+        };
+        let allowed = scope.gas_cap.map_or(left, |cap| cap.saturating_sub(before));
         scope.held_gas = left.saturating_sub(allowed);
         GasTracker::new(limit, left.min(allowed), 0)
     }

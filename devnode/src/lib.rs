@@ -28,6 +28,7 @@ pub mod node;
 pub mod precompiles;
 pub mod predeploys;
 mod programs;
+pub mod recent;
 pub mod replay;
 mod rpc;
 mod simulate;
@@ -39,6 +40,7 @@ mod tests;
 pub mod time;
 pub mod transport;
 pub mod tx;
+mod vector;
 
 pub use block::{Block, TxRecord};
 pub use chain::{At, Chain};

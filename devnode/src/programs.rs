@@ -37,17 +37,20 @@ pub(crate) enum StartError {
     Compile(#[from] CompileError),
 }
 
-/// Price of starting a program with the pages that are open now.
-pub(crate) fn call_cost(scope: &TxScope, record: &ProgramRecord) -> CallCost {
+/// Price of starting a program with the pages that are open now. Before Stylus version 2 the uncached price includes the
+/// cached one.
+pub(crate) fn call_cost(scope: &TxScope, record: &ProgramRecord, cached: bool) -> CallCost {
     let params = &scope.params;
-    let cached = params.cached_init_gas(record.cached_cost);
-    let uncached = match record.cached {
-        true => 0,
-        false => params.init_gas(record.init_cost),
-    };
+    let mut init = 0u64;
+    if cached || record.version > 1 {
+        init = params.cached_init_gas(record.cached_cost);
+    }
+    if !cached {
+        init = init.saturating_add(params.init_gas(record.init_cost));
+    }
     CallCost {
         pages: page_cost(params, record.footprint, scope.pages_open, scope.pages_ever),
-        init: cached.saturating_add(uncached),
+        init,
     }
 }
 
@@ -95,7 +98,10 @@ fn start(evm: &mut ArbEvm<'_>) -> Result<Started, StartError> {
     let time = ctx.block().timestamp().saturating_to();
     let record = ProgramRecord::load(ctx, code_hash).active(&ctx.chain().params, time)?;
     let scope = ctx.chain_mut();
-    let cost = call_cost(scope, &record);
+    // A program is recent from now on, whatever becomes of this call.
+    let recent = scope.params.arbos_version >= 60
+        && scope.recent.insert(code_hash, scope.params.block_cache_size);
+    let cost = call_cost(scope, &record, record.cached || recent);
     if is_top {
         scope.trace.call_cost = Some(cost);
     }
@@ -179,7 +185,7 @@ fn context(ctx: &Ctx<'_>, address: Address, sender: Address, value: U256) -> Con
         value,
         reentrant: scope.open_frames.get(&address).is_some_and(|&n| n > 1),
         origin: tx.caller(),
-        gas_price: U256::from(tx.effective_gas_price(basefee.into())),
+        gas_price: U256::from(scope.gas_price),
         basefee: U256::from(basefee),
         coinbase: block.beneficiary(),
         block_gas_limit: block.gas_limit(),
@@ -188,6 +194,7 @@ fn context(ctx: &Ctx<'_>, address: Address, sender: Address, value: U256) -> Con
         chain_id: ctx.cfg().chain_id(),
         ink_price: scope.params.ink_price,
         max_stack_depth: scope.params.max_stack_depth,
+        arbos_version: scope.params.arbos_version,
     }
 }
 

@@ -5,9 +5,10 @@
 
 use crate::{
     arbos::STATE_ADDRESS,
-    chain::{At, Chain, Run, block_env},
+    chain::{At, Chain, Executed, Run, block_env},
     error::ChainError,
     evm::Overlay,
+    recent::RecentPrograms,
     state::State,
     tx::{TxOutcome, TxRequest},
 };
@@ -16,7 +17,7 @@ use alloy::rpc::types::{
     state::{AccountOverride, StateOverride},
 };
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
-use revm::{Database, bytecode::Bytecode, context::BlockEnv, state::EvmState};
+use revm::{Database, bytecode::Bytecode, context::BlockEnv};
 
 /// Accounts that a call touched, and the slots of each.
 pub(crate) type Touched = AddressMap<Vec<B256>>;
@@ -66,7 +67,7 @@ impl Chain {
         request: &TxRequest,
         options: &CallOptions,
     ) -> Result<TxOutcome, ChainError> {
-        Ok(self.run(request, options)?.0)
+        Ok(self.run(request, options)?.outcome)
     }
 
     /// As [`Self::simulate`]; gives also the accounts that the call touched, with the slots of each.
@@ -75,10 +76,10 @@ impl Chain {
         request: &TxRequest,
         options: &CallOptions,
     ) -> Result<(TxOutcome, Touched), ChainError> {
-        let (outcome, accounts) = self.run(request, options)?;
+        let Executed { outcome, changes, .. } = self.run(request, options)?;
         let slots = |account: revm::state::Account| account.storage.into_keys().map(B256::from);
         // ArbOS state is reached by the node and not by the code.
-        let accounts = accounts.into_iter().filter(|(address, _)| *address != STATE_ADDRESS);
+        let accounts = changes.into_iter().filter(|(address, _)| *address != STATE_ADDRESS);
         let touched = accounts.map(|(address, account)| (address, slots(account).collect()));
         Ok((outcome, touched.collect()))
     }
@@ -87,7 +88,7 @@ impl Chain {
         &self,
         request: &TxRequest,
         options: &CallOptions,
-    ) -> Result<(TxOutcome, EvmState), ChainError> {
+    ) -> Result<Executed, ChainError> {
         let (state, mut env) = self.view(options.at)?;
         let mut state = Overlay::new(state);
         override_block(&mut env, &mut state, &options.block)?;
@@ -102,7 +103,11 @@ impl Chain {
             cfg.disable_fee_charge = true;
             env.basefee = 0;
         }
-        let run = Run { cfg, gas_cap: options.gas_cap };
+        let recent = match options.at {
+            At::Pending => self.recent(),
+            At::Block(_) => RecentPrograms::default(),
+        };
+        let run = Run { cfg, gas_cap: options.gas_cap, recent };
         Ok(self.execute(state, env, request, 0, run)?)
     }
 

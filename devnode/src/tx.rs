@@ -1,17 +1,21 @@
 //! Transactions: what is asked, how raw bytes become it, and what came of it.
 
-use crate::evm::{SPEC, TopFrame};
+use crate::evm::TopFrame;
 use alloy::{
-    consensus::{Transaction as _, TxEip1559, TxEnvelope, transaction::SignerRecoverable},
-    eips::{eip2718::Decodable2718, eip2930::AccessList},
+    consensus::{
+        Transaction as _, TxEip1559, TxEip7702, TxEnvelope, transaction::SignerRecoverable,
+    },
+    eips::{eip2718::Decodable2718, eip2930::AccessList, eip7702::SignedAuthorization},
 };
 use alloy_primitives::{Address, Bytes, Log, Signature, TxKind, U256};
 use revm::{
     context::{
         TxEnv,
+        either::Either,
         result::{ExecutionResult, HaltReason, Output},
     },
     context_interface::cfg::gas::calculate_initial_tx_gas,
+    primitives::hardfork::SpecId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(inkling_devnode::tx::intrinsic_gas(&[0, 0, 7]), 21_024);
 /// ```
 pub fn intrinsic_gas(calldata: &[u8]) -> u64 {
-    calculate_initial_tx_gas(SPEC, calldata, false, 0, 0, 0, None).initial_total_gas()
+    calculate_initial_tx_gas(SpecId::OSAKA, calldata, false, 0, 0, 0, None).initial_total_gas()
 }
 
 /// A call or a transaction to be made, signed or not.
@@ -40,10 +44,15 @@ pub struct TxRequest {
     pub gas_limit: u64,
     /// Most wei that the sender pays for a gas; the price paid is the base fee.
     pub max_fee: u128,
+    /// Wei a gas that the sender offers on top of the base fee. Nobody gets it, but programs are told of it:
+    /// [`Self::gas_price`].
+    pub max_tip: u128,
     /// Nonce; `None` takes the account's.
     pub nonce: Option<u64>,
     /// Addresses and storage keys that start warm (EIP-2930).
     pub access_list: AccessList,
+    /// Accounts that delegate their code (EIP-7702), from ArbOS 40.
+    pub authorizations: Vec<SignedAuthorization>,
 }
 
 impl Default for TxRequest {
@@ -56,8 +65,10 @@ impl Default for TxRequest {
             input: Bytes::new(),
             gas_limit: 30_000_000,
             max_fee: 1_000_000_000_000,
+            max_tip: 0,
             nonce: None,
             access_list: AccessList::default(),
+            authorizations: Vec::new(),
         }
     }
 }
@@ -73,11 +84,24 @@ impl TxRequest {
         Self { from, to: TxKind::Create, input: init_code.into(), ..Self::default() }
     }
 
-    /// As revm takes it. Arbitrum drops tips (`DropTip` in `arbos/tx_processor.go`), so every transaction pays the
-    /// base fee, whatever its type: it becomes one of EIP-1559 without a tip.
+    /// Price of a gas that a program is told (`tx_gas_price`): with the tip, because Nitro notes it before it drops the tip
+    /// (`NewEVMTxContext` and `execute` in `core/state_transition.go` of its geth). EVM code's `GASPRICE` is without
+    /// (`GasPriceOp` in `arbos/tx_processor.go`).
+    ///
+    /// ```
+    /// # use inkling_devnode::TxRequest;
+    /// let request = TxRequest { max_fee: 12, max_tip: 5, ..TxRequest::default() };
+    /// assert_eq!(request.gas_price(10), 12);
+    /// ```
+    pub fn gas_price(&self, basefee: u64) -> u128 {
+        self.max_tip.saturating_add(basefee.into()).min(self.max_fee)
+    }
+
+    /// As revm takes it. Arbitrum drops tips (`CollectTips` in `arbos/tx_processor.go`), so every transaction pays the
+    /// base fee, whatever its type: it becomes one of EIP-1559, or of EIP-7702, without a tip.
     pub(crate) fn to_env(&self, nonce: u64, chain_id: u64) -> TxEnv {
         TxEnv {
-            tx_type: 2,
+            tx_type: if self.authorizations.is_empty() { 2 } else { 4 },
             caller: self.from,
             gas_limit: self.gas_limit,
             gas_price: self.max_fee,
@@ -88,26 +112,46 @@ impl TxRequest {
             chain_id: Some(chain_id),
             access_list: self.access_list.clone(),
             gas_priority_fee: Some(0),
+            authorization_list: self.authorizations.iter().cloned().map(Either::Left).collect(),
             ..TxEnv::default()
         }
     }
 
     /// An envelope for a transaction that nobody signed. Its signature holds the sender, which keeps hashes apart.
     pub(crate) fn unsigned_envelope(&self, nonce: u64, chain_id: u64) -> TxEnvelope {
-        let tx = TxEip1559 {
-            chain_id,
-            nonce,
-            gas_limit: self.gas_limit,
-            max_fee_per_gas: self.max_fee,
-            max_priority_fee_per_gas: 0,
-            to: self.to,
-            value: self.value,
-            access_list: self.access_list.clone(),
-            input: self.input.clone(),
-        };
+        let (max_fee_per_gas, max_priority_fee_per_gas) = (self.max_fee, self.max_tip);
+        let &Self { gas_limit, value, .. } = self;
+        let (access_list, input) = (self.access_list.clone(), self.input.clone());
         let sender = U256::from_be_slice(self.from.as_slice());
         let signature = Signature::new(sender, U256::ONE, false);
-        TxEnvelope::new_unhashed(tx.into(), signature)
+        let tx = match self.to {
+            TxKind::Call(to) if !self.authorizations.is_empty() => TxEip7702 {
+                chain_id,
+                nonce,
+                gas_limit,
+                max_fee_per_gas,
+                max_priority_fee_per_gas,
+                to,
+                value,
+                access_list,
+                authorization_list: self.authorizations.clone(),
+                input,
+            }
+            .into(),
+            to => TxEip1559 {
+                chain_id,
+                nonce,
+                gas_limit,
+                max_fee_per_gas,
+                max_priority_fee_per_gas,
+                to,
+                value,
+                access_list,
+                input,
+            }
+            .into(),
+        };
+        TxEnvelope::new_unhashed(tx, signature)
     }
 }
 
@@ -117,7 +161,7 @@ pub enum RawTxError {
     /// Not an encoding of EIP-2718.
     #[error("rlp: {0}")]
     Encoding(String),
-    /// Blob and set-code transactions are not taken.
+    /// Blob transactions are not taken.
     #[error("transaction type not supported")]
     Type,
     /// No account could have signed it.
@@ -140,7 +184,7 @@ pub(crate) fn recover(
     envelope: TxEnvelope,
     chain_id: u64,
 ) -> Result<(TxEnvelope, TxRequest), RawTxError> {
-    if envelope.is_eip4844() || envelope.is_eip7702() {
+    if envelope.is_eip4844() {
         return Err(RawTxError::Type);
     }
     if let Some(signed_for) = envelope.chain_id()
@@ -156,8 +200,10 @@ pub(crate) fn recover(
         input: envelope.input().clone(),
         gas_limit: envelope.gas_limit(),
         max_fee: envelope.max_fee_per_gas(),
+        max_tip: envelope.priority_fee_or_price(),
         nonce: Some(envelope.nonce()),
         access_list: envelope.access_list().cloned().unwrap_or_default(),
+        authorizations: envelope.authorization_list().unwrap_or_default().to_vec(),
     };
     Ok((envelope, request))
 }

@@ -1,7 +1,6 @@
 //! `ArbSys` at `0x64`: what a contract asks of the chain itself.
 
 use super::{Call, Failure, Purity};
-use crate::arbos;
 use alloy::{sol, sol_types::SolCall};
 use alloy_primitives::U256;
 use revm::context::{Block, Cfg, ContextTr};
@@ -30,7 +29,7 @@ pub(crate) fn call(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
         }
         IArbSys::arbOSVersionCall::SELECTOR => {
             call.args::<IArbSys::arbOSVersionCall>(Purity::View)?;
-            U256::from(55 + arbos::VERSION)
+            U256::from(55 + call.ctx.chain().params.arbos_version)
         }
         _ => return Err(Failure::BadCall),
     };

@@ -83,8 +83,6 @@ use IArbWasm as I;
 
 /// Gas that every activation costs before anything else.
 pub const ACTIVATION_GAS: u64 = 1_659_168;
-/// Constant behind the exponential price of pages, as the chain reports it.
-const PAGE_RAMP: u64 = 620_674_314;
 
 impl From<Inactive> for Failure {
     fn from(error: Inactive) -> Self {
@@ -162,7 +160,7 @@ pub(crate) fn call(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
         I::maxStackDepthCall::SELECTOR => parameter!(I::maxStackDepthCall, |p| p.max_stack_depth),
         I::freePagesCall::SELECTOR => parameter!(I::freePagesCall, |p| p.free_pages),
         I::pageGasCall::SELECTOR => parameter!(I::pageGasCall, |p| p.page_gas),
-        I::pageRampCall::SELECTOR => parameter!(I::pageRampCall, |_| PAGE_RAMP),
+        I::pageRampCall::SELECTOR => parameter!(I::pageRampCall, |p| p.page_ramp),
         I::pageLimitCall::SELECTOR => parameter!(I::pageLimitCall, |p| p.page_limit),
         I::minInitGasCall::SELECTOR => parameter!(I::minInitGasCall, |p| {
             (u64::from(p.min_init_gas) * 128, u64::from(p.min_cached_init_gas) * 32)

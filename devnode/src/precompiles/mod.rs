@@ -12,7 +12,7 @@ pub mod arb_wasm_cache;
 
 use crate::{
     arbos::{BurnedOut, Burner},
-    evm::{Ctx, SPEC},
+    evm::{Ctx, spec},
 };
 use alloy::sol_types::{SolCall, SolError, SolEvent};
 use alloy_primitives::{Address, Bytes, Log, U256, address, map::AddressSet};
@@ -20,6 +20,7 @@ use revm::{
     context::{ContextTr, JournalTr},
     handler::{EthPrecompiles, PrecompileProvider},
     interpreter::{CallInputs, Gas, InstructionResult, InterpreterResult},
+    precompile::{Precompiles, secp256r1::P256VERIFY},
     primitives::hardfork::SpecId,
 };
 use std::sync::LazyLock;
@@ -42,19 +43,47 @@ pub static ADDRESSES: LazyLock<Vec<Address>> = LazyLock::new(|| {
         .collect()
 });
 
-static WARM: LazyLock<AddressSet> = LazyLock::new(|| {
-    let mut warm = EthPrecompiles::new(SPEC).warm_addresses().clone();
-    warm.extend(ADDRESSES.iter().copied());
-    warm
+/// Ethereum's precompiles before ArbOS 50: Cancun's and, at its old price, P256VERIFY (`gethhook/geth-hook.go`).
+static BEFORE_ARBOS_50: LazyLock<Precompiles> = LazyLock::new(|| {
+    let mut precompiles = Precompiles::cancun().clone();
+    precompiles.extend([P256VERIFY]);
+    precompiles
+});
+
+fn ethereum(arbos_version: u64) -> EthPrecompiles {
+    let spec = spec(arbos_version);
+    match arbos_version {
+        ..50 => EthPrecompiles { precompiles: &BEFORE_ARBOS_50, spec },
+        _ => EthPrecompiles::new(spec),
+    }
+}
+
+/// All that start warm: before ArbOS 50, and since.
+static WARM: LazyLock<[AddressSet; 2]> = LazyLock::new(|| {
+    [32, 50].map(|version| {
+        let mut warm = ethereum(version).warm_addresses().clone();
+        warm.extend(ADDRESSES.iter().copied());
+        warm
+    })
 });
 
 /// Ethereum's and Arbitrum's precompiles.
 #[derive(Clone, Debug)]
-pub struct ArbPrecompiles(EthPrecompiles);
+pub struct ArbPrecompiles {
+    ethereum: EthPrecompiles,
+    warm: &'static AddressSet,
+}
 
-impl Default for ArbPrecompiles {
-    fn default() -> Self {
-        Self(EthPrecompiles::new(SPEC))
+impl ArbPrecompiles {
+    /// Those of an ArbOS version.
+    pub fn new(arbos_version: u64) -> Self {
+        let warm = &WARM[usize::from(arbos_version >= 50)];
+        Self { ethereum: ethereum(arbos_version), warm }
+    }
+
+    /// Whether `address` is one of them.
+    pub(crate) fn contains(&self, address: &Address) -> bool {
+        self.warm.contains(address)
     }
 }
 
@@ -76,7 +105,7 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
             ARB_WASM => arb_wasm::call,
             ARB_WASM_CACHE => arb_wasm_cache::call,
             other if ADDRESSES.contains(&other) => |_: &mut Call<'_, '_>| Err(Failure::BadCall),
-            _ => return self.0.run(ctx, inputs),
+            _ => return self.ethereum.run(ctx, inputs),
         };
         let input = inputs.input.bytes(ctx);
         let mut call = Call {
@@ -103,7 +132,7 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
     }
 
     fn warm_addresses(&self) -> &AddressSet {
-        &WARM
+        self.warm
     }
 }
 

@@ -53,8 +53,10 @@ pub(super) fn request(call: &TransactionRequest, price: u128) -> Result<TxReques
         input: input.unwrap_or_default(),
         gas_limit: call.gas.unwrap_or(CALL_GAS).min(CALL_GAS),
         max_fee: price,
+        max_tip: call.gas_price.or(call.max_priority_fee_per_gas).unwrap_or_default(),
         nonce: None,
         access_list: call.access_list.clone().unwrap_or_default(),
+        authorizations: call.authorization_list.clone().unwrap_or_default(),
     })
 }
 
@@ -126,7 +128,7 @@ fn estimated(
     mut request: TxRequest,
     mut options: CallOptions,
 ) -> Result<u64, RpcError> {
-    options.gas_cap = chain.config().tx_gas_cap;
+    options.gas_cap = chain.config().stylus.tx_gas_cap;
     if options.priced {
         let state = chain.state(options.at).ok_or_else(|| RpcError::server("header not found"))?;
         let overridden = options.accounts.get(&request.from).and_then(|account| account.balance);

@@ -13,6 +13,7 @@ fn context() -> Context {
     Context {
         ink_price: params.ink_price,
         max_stack_depth: params.max_stack_depth,
+        arbos_version: params.arbos_version,
         ..Default::default()
     }
 }

@@ -65,6 +65,10 @@ impl Hostio<'_> {
         }
         // one gas more than there is, so that running out costs more than the program has
         let (cost, status) = env.host().storage_store(&dirty, gas_left.saturating_add(1));
+        // Before ArbOS 50 a flush that ran out of gas ended the program as any other refusal does, unpaid.
+        if status == HostStatus::OutOfGas && self.ctx().arbos_version < 50 {
+            return accepted(HostStatus::Failure);
+        }
         self.buy_gas(cost)?;
         accepted(status)
     }
@@ -170,17 +174,18 @@ impl Hostio<'_> {
         self.write(dest, hash.as_slice())
     }
 
-    /// Code of an account. The code asked for last is kept, unless it is empty, and costs no gas again.
+    /// Code of an account. The code asked for last is kept, unless it is empty (from ArbOS 40), and costs no gas again.
     pub(super) fn code_of(&mut self, address: u32) -> Done<Bytes> {
         self.require_gas(gas::COLD_ACCOUNT)?;
         let address = self.read_address(address)?;
         let gas_left = self.gas_left();
+        let keeps_empty = self.ctx().arbos_version < 40;
         let env = self.env();
         match &env.last_code {
             Some((last, code)) if *last == address => Ok(code.clone()),
             _ => {
                 let (code, cost) = env.host().account_code(address, gas_left);
-                if !code.is_empty() {
+                if keeps_empty || !code.is_empty() {
                     env.last_code = Some((address, code.clone()));
                 }
                 self.buy_gas(cost)?;

@@ -53,5 +53,5 @@ mod validate;
 pub use activate::{Activation, ActivationError, activate};
 pub use code::{compress, decompress, is_program};
 pub use host::{CallKind, CallResult, CreateResult, HostError, HostStatus, StylusHost};
-pub use params::StylusParams;
+pub use params::{PresetError, StylusParams};
 pub use program::{CallContext, CompileError, Context, Outcome, Program, RunResult};

@@ -5,7 +5,7 @@
 //! way of running out is decided by the inserted checks, not by the engine.
 //!
 //! **Native stack.** The words that Stylus counts bound the recursion of one run; native frames are larger than the
-//! count, so each run is given [`WASM_STACK`] bytes, some twelve times the counted size of 22,000 words. Should
+//! count, so each run is given some twelve times the counted size: [`WASM_STACK`] bytes for 22,000 words. Should
 //! that be exceeded all the same, wasmtime stops the program and the run ends as [`Outcome::OutOfStack`]. Runs nest (a
 //! program calls a contract that calls a program …): each makes sure that its own stack and [`HOST_STACK`] for the
 //! chain's code are there, and takes a new segment from the heap where they are not. How deep they nest is the chain's
@@ -22,8 +22,11 @@ use super::instrument::{INK_LEFT, INK_STATUS, STACK_LEFT, instrument};
 use super::module::{ENTRY_POINT, MEMORY, Module, ModuleError};
 use super::params::StylusParams;
 
-/// Bytes of native stack for the WASM frames of one run.
+/// Bytes of native stack for the WASM frames of one run, where the stack limit is that of ArbOS 50 or less.
 pub const WASM_STACK: usize = 2 << 20;
+
+/// The same for a higher limit: 262,144 words before ArbOS 50.
+const DEEP_WASM_STACK: usize = 24 << 20;
 
 /// Bytes of native stack for the chain's code that a run calls.
 pub const HOST_STACK: usize = 1 << 20;
@@ -70,6 +73,8 @@ pub struct Context {
     pub ink_price: u32,
     /// Stack limit, in words.
     pub max_stack_depth: u32,
+    /// ArbOS version; decides a few failures of hostios.
+    pub arbos_version: u64,
 }
 
 /// One call: its data, and what the program can learn about it.
@@ -109,19 +114,25 @@ pub struct RunResult {
 #[derive(Clone)]
 pub struct Program {
     instance: InstancePre<Env>,
+    /// Native stack that the engine lets it have.
+    stack: usize,
 }
 
-/// The engine and its hostios, one for the process: what a chain can change is data of a run, not of the engine.
+/// An engine and its hostios, one for the process and each size of its stack: what else a chain can change is data of a
+/// run, not of the engine.
 struct Runtime {
     engine: Engine,
     linker: Linker<Env>,
 }
 
-static RUNTIME: LazyLock<Result<Runtime, String>> = LazyLock::new(|| {
+static RUNTIME: LazyLock<Result<Runtime, String>> = LazyLock::new(|| runtime(WASM_STACK));
+static DEEP_RUNTIME: LazyLock<Result<Runtime, String>> = LazyLock::new(|| runtime(DEEP_WASM_STACK));
+
+fn runtime(stack: usize) -> Result<Runtime, String> {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
-        .max_wasm_stack(WASM_STACK)
+        .max_wasm_stack(stack)
         .wasm_backtrace_max_frames(None) // traps are ordinary ends here
         .signals_based_traps(false) // the process's signals are not ours to take
         .memory_reservation(0)
@@ -133,10 +144,6 @@ static RUNTIME: LazyLock<Result<Runtime, String>> = LazyLock::new(|| {
         Ok(Runtime { engine, linker })
     };
     build().map_err(|error: wasmtime::Error| error.to_string())
-});
-
-fn runtime() -> Result<&'static Runtime, CompileError> {
-    RUNTIME.as_ref().map_err(|error| CompileError::Engine(error.clone()))
 }
 
 impl Program {
@@ -145,18 +152,22 @@ impl Program {
         let module = Module::parse(wasm, params)?;
         let instrumented = instrument(&module, params)?;
         module.check_limits(params.page_limit)?;
-        let runtime = runtime()?;
+        let (runtime, stack) = match params.max_stack_depth {
+            ..=22_000 => (&*RUNTIME, WASM_STACK),
+            _ => (&*DEEP_RUNTIME, DEEP_WASM_STACK),
+        };
+        let runtime = runtime.as_ref().map_err(|error| CompileError::Engine(error.clone()))?;
         let engine_error = |error: wasmtime::Error| CompileError::Engine(format!("{error:#}"));
         let compiled =
             wasmtime::Module::new(&runtime.engine, &instrumented.wasm).map_err(engine_error)?;
         let instance = runtime.linker.instantiate_pre(&compiled).map_err(engine_error)?;
-        Ok(Self { instance })
+        Ok(Self { instance, stack })
     }
 
     /// Runs the program with `ink` to spend. What it asks of the chain goes to `host`; the price of the call itself
     /// (pages, init) and the floor for returned data are the chain's to charge.
     pub fn run(&self, call: &CallContext<'_>, host: &mut dyn StylusHost, ink: u64) -> RunResult {
-        let room = WASM_STACK + HOST_STACK;
+        let room = self.stack + HOST_STACK;
         stacker::maybe_grow(room, room + room / 4, || self.run_here(call, host, ink))
     }
 

@@ -219,6 +219,7 @@ fn replay(name: &str) -> usize {
                 chain_id: number(&env["chain_id"]),
                 ink_price: params.ink_price,
                 max_stack_depth: params.max_stack_depth,
+                arbos_version: params.arbos_version,
             },
         };
         let halt = expect["halt"].as_str();
