@@ -5,16 +5,20 @@
 //! copies it.
 
 use crate::{
-    arbos::{self, Burner, ProgramRecord},
+    arbos::{
+        self, Burner, DEV_ACCOUNT, ProgramRecord, genesis,
+        settings::{self, Settings},
+        words,
+    },
     block::{Block, TxRecord},
     config::ChainConfig,
-    data_pricer,
     error::ChainError,
     evm::{self, ArbEvm, Ctx, Overlay, ProgramCache, State, TxScope},
     handler::{ArbHandler, TxError},
+    l1_pricing::Posting,
     precompiles::ADDRESSES,
     predeploys,
-    stylus::{self, Activation},
+    stylus::{self, Activation, StylusParams},
     tx::{self, TxOutcome, TxRequest},
 };
 use alloy::{
@@ -62,11 +66,18 @@ impl Chain {
             chain.set_code(address, Bytes::from_static(&[0xfe]));
         }
         chain.set_nonce(arbos::STATE_ADDRESS, 1);
-        for (slot, value) in data_pricer::genesis_words() {
+        for (slot, value) in genesis::words(&chain.config) {
             chain.set_storage(arbos::STATE_ADDRESS, slot, value);
         }
-        let deployer = predeploys::stylus_deployer();
-        chain.set_code(predeploys::STYLUS_DEPLOYER, deployer);
+        for predeploy in predeploys::all() {
+            chain.set_code(predeploy.address, predeploy.code);
+            for (slot, value) in predeploy.storage {
+                chain.set_storage(predeploy.address, slot, value);
+            }
+        }
+        if chain.config.funded.contains(&DEV_ACCOUNT) {
+            chain.set_nonce(DEV_ACCOUNT, predeploys::DEV_NONCE);
+        }
         for account in chain.config.funded.clone() {
             chain.set_balance(account, U256::from(10u64).pow(U256::from(23)));
         }
@@ -113,6 +124,17 @@ impl Chain {
     pub fn storage(&self, address: Address, slot: U256) -> U256 {
         let Ok(value) = self.state.storage_ref(address, slot);
         value
+    }
+
+    /// Base fee of the next block in wei.
+    pub fn basefee(&self) -> u64 {
+        self.storage(arbos::STATE_ADDRESS, words::BASE_FEE.slot()).saturating_to()
+    }
+
+    /// Stylus parameters in force.
+    pub fn stylus(&self) -> StylusParams {
+        let word = self.storage(arbos::STATE_ADDRESS, words::STYLUS_PARAMS.slot());
+        settings::unpack(word, &self.config.stylus)
     }
 
     /// The latest block.
@@ -196,7 +218,7 @@ impl Chain {
 
     /// Activates the program at `address` outside any transaction and free of charge.
     pub fn activate(&mut self, address: Address) -> Result<Activation, ChainError> {
-        let params = self.config.stylus.clone();
+        let params = self.stylus();
         let code = self.code(address);
         let wasm = stylus::decompress(&code, params.max_wasm_size as usize)?;
         let activation = stylus::activate(&wasm, &params, params.page_limit)?;
@@ -223,7 +245,7 @@ impl Chain {
 
     /// Puts the program at `address` into the cache, or evicts it, outside any transaction.
     pub fn set_cached(&mut self, address: Address, cached: bool) -> Result<(), ChainError> {
-        let (params, time) = (self.config.stylus.clone(), self.next_timestamp());
+        let (params, time) = (self.stylus(), self.next_timestamp());
         let record = self.program(address);
         if cached {
             record.active(&params, time)?;
@@ -293,7 +315,8 @@ impl Chain {
         cfg.disable_eip3607 = true;
         let mut state = Overlay::new(&self.state);
         override_accounts(&mut state, overrides);
-        let (outcome, _) = self.execute(state, request, 0, cfg, cap)?;
+        let posting = cap.map_or(Posting::Call, |_| Posting::Estimate);
+        let (outcome, _) = self.execute(state, request, 0, cfg, posting)?;
         Ok(outcome)
     }
 
@@ -303,11 +326,11 @@ impl Chain {
         request: &TxRequest,
         nonce: u64,
     ) -> Result<&TxRecord, ChainError> {
-        let cap = self.config.stylus.tx_gas_cap;
         let state = Overlay::new(&self.state);
-        let (outcome, changes) = self.execute(state, request, nonce, self.cfg.clone(), cap)?;
+        let posting = Posting::Transaction(&envelope);
+        let (outcome, changes) = self.execute(state, request, nonce, self.cfg.clone(), posting)?;
+        let gas_price = self.basefee().into();
         self.state.commit(changes);
-        let gas_price = self.config.basefee.into();
         let record = TxRecord::new(envelope, request.from, outcome, gas_price);
         let block = self.mine(vec![record]);
         Ok(&block.txs[0])
@@ -315,30 +338,30 @@ impl Chain {
 
     fn execute<'a>(
         &'a self,
-        state: Overlay<'a>,
+        mut state: Overlay<'a>,
         request: &TxRequest,
         nonce: u64,
         cfg: CfgEnv,
-        gas_cap: Option<u64>,
+        posting: Posting<'_>,
     ) -> Result<(TxOutcome, EvmState), TxError> {
         let tx = request.to_env(nonce, cfg.chain_id());
         let mut block = self.block_env();
         if cfg.disable_base_fee && request.max_fee == 0 {
             block.basefee = 0; // what a call without a price sees (`applyMessage` in geth's `internal/ethapi/api.go`)
         }
+        let settings = Settings::read(&mut state, &self.config.stylus);
         let scope = TxScope {
-            params: self.config.stylus.clone(),
             gas_price: request.gas_price(block.basefee),
             programs: self.programs.clone(),
-            fee_account: self.config.fee_account,
-            gas_cap,
-            ..TxScope::default()
+            debug: self.config.debug,
+            ..settings.scope(request, posting, block.beneficiary)
         };
         let mut evm = ArbEvm::new(state, cfg, block, tx, scope);
         let result = ArbHandler::default().run(&mut evm)?;
         let trace = std::mem::take(&mut evm.0.ctx.chain.trace);
         let changes = evm.0.ctx.journal_mut().finalize();
-        Ok((TxOutcome::new(result, trace), changes))
+        let l1_gas = evm.0.ctx.chain.l1.gas;
+        Ok((TxOutcome::new(result, trace, l1_gas), changes))
     }
 
     // ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -355,7 +378,7 @@ impl Chain {
             beneficiary: self.config.coinbase,
             timestamp: U256::from(self.next_timestamp()),
             gas_limit: self.config.block_gas_limit,
-            basefee: self.config.basefee,
+            basefee: self.basefee(),
             difficulty: U256::ONE,
             prevrandao: Some(B256::with_last_byte(1)),
             ..BlockEnv::default()
@@ -369,7 +392,7 @@ impl Chain {
             parent_hash,
             beneficiary: self.config.coinbase,
             gas_limit: self.config.block_gas_limit,
-            base_fee_per_gas: Some(self.config.basefee),
+            base_fee_per_gas: Some(self.basefee()),
             mix_hash: B256::with_last_byte(1),
             ..Header::default()
         }

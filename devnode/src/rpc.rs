@@ -39,7 +39,7 @@ pub(crate) fn dispatch(chain: &mut Chain, method: &str, params: Value) -> RpcRes
         "web3_clientVersion" => Ok(json!(concat!("inkling-devnode/v", env!("CARGO_PKG_VERSION")))),
         "eth_accounts" => Ok(json!([])),
         "eth_blockNumber" => Ok(quantity(chain.number())),
-        "eth_gasPrice" => Ok(quantity(chain.config().basefee)),
+        "eth_gasPrice" => Ok(quantity(chain.basefee())),
         "eth_maxPriorityFeePerGas" => Ok(quantity(0)),
         "eth_feeHistory" => fee_history(chain, &p),
         "eth_getBalance" => Ok(json!(chain.balance(p.get(0)?))),
@@ -231,7 +231,7 @@ fn fee_history(chain: &Chain, p: &Params) -> RpcResult {
     }
     let oldest = (newest + 1).saturating_sub(count);
     let blocks = (newest + 1 - oldest) as usize;
-    let basefee = quantity(chain.config().basefee);
+    let basefee = quantity(chain.basefee());
     Ok(json!({
         "oldestBlock": quantity(oldest),
         "baseFeePerGas": vec![basefee; blocks + 1],
