@@ -7,18 +7,22 @@
 //! transaction or call grows with the state: each runs on an [`Overlay`] of it.
 
 use crate::{
-    arbos::{self, Burner, ProgramRecord},
+    arbos::{
+        self, Burner, DEV_ACCOUNT, ProgramRecord, genesis,
+        settings::{self, Settings},
+        words,
+    },
     block::{Block, TxRecord},
     config::ChainConfig,
-    data_pricer,
     error::ChainError,
     evm::{self, ArbEvm, Ctx, Overlay, ProgramCache, TxScope},
     handler::{ArbHandler, TxError},
+    l1_pricing::Posting,
     precompiles::ADDRESSES,
     predeploys,
     recent::RecentPrograms,
     state::State,
-    stylus::{self, Activation},
+    stylus::{self, Activation, StylusParams},
     time::Clock,
     tx::{self, TxOutcome, TxRequest},
 };
@@ -79,7 +83,7 @@ pub enum At {
 impl Chain {
     /// A chain at its genesis block.
     pub fn new(config: ChainConfig) -> Self {
-        let genesis = header(&config, 0, config.genesis_time, B256::ZERO);
+        let genesis = header(&config, 0, config.genesis_time, config.basefee, B256::ZERO);
         let genesis = Arc::new(Block::seal(genesis, Vec::new()));
         let mut chain = Self::with_block(config, State::default(), genesis);
         // ArbOS gives its precompiles the code `fe`, so that Solidity's check for code finds them.
@@ -87,11 +91,18 @@ impl Chain {
             chain.set_code(address, Bytes::from_static(&[0xfe]));
         }
         chain.set_nonce(arbos::STATE_ADDRESS, 1);
-        for (slot, value) in data_pricer::genesis_words() {
+        for (slot, value) in genesis::words(&chain.config) {
             chain.set_storage(arbos::STATE_ADDRESS, slot, value);
         }
-        let deployer = predeploys::stylus_deployer();
-        chain.set_code(predeploys::STYLUS_DEPLOYER, deployer);
+        for predeploy in predeploys::all() {
+            chain.set_code(predeploy.address, predeploy.code);
+            for (slot, value) in predeploy.storage {
+                chain.set_storage(predeploy.address, slot, value);
+            }
+        }
+        if chain.config.funded.contains(&DEV_ACCOUNT) {
+            chain.set_nonce(DEV_ACCOUNT, predeploys::DEV_NONCE);
+        }
         for account in chain.config.funded.clone() {
             chain.set_balance(account, U256::from(10u64).pow(U256::from(23)));
         }
@@ -180,6 +191,17 @@ impl Chain {
     /// A word of storage.
     pub fn storage(&self, address: Address, slot: U256) -> U256 {
         self.state.storage(address, slot)
+    }
+
+    /// Base fee of the next block in wei.
+    pub fn basefee(&self) -> u64 {
+        self.storage(arbos::STATE_ADDRESS, words::BASE_FEE.slot()).saturating_to()
+    }
+
+    /// Stylus parameters in force.
+    pub fn stylus(&self) -> StylusParams {
+        let word = self.storage(arbos::STATE_ADDRESS, words::STYLUS_PARAMS.slot());
+        settings::unpack(word, &self.config.stylus)
     }
 
     /// The latest block.
@@ -287,7 +309,8 @@ impl Chain {
 
     /// Sets the base fee in wei of the blocks to come.
     pub fn set_basefee(&mut self, basefee: u64) {
-        Arc::make_mut(&mut self.config).basefee = basefee;
+        let slot = words::BASE_FEE.slot();
+        self.set_storage(arbos::STATE_ADDRESS, slot, U256::from(basefee));
     }
 
     /// The clock that gives blocks their time.
@@ -329,7 +352,7 @@ impl Chain {
 
     /// Activates the program at `address` outside any transaction and free of charge.
     pub fn activate(&mut self, address: Address) -> Result<Activation, ChainError> {
-        let params = self.config.stylus.clone();
+        let params = self.stylus();
         let code = self.code(address);
         let wasm = stylus::decompress(&code, params.max_wasm_size as usize)?;
         let activation = stylus::activate(&wasm, &params, params.page_limit)?;
@@ -356,7 +379,7 @@ impl Chain {
 
     /// Puts the program at `address` into the cache, or evicts it, outside any transaction.
     pub fn set_cached(&mut self, address: Address, cached: bool) -> Result<(), ChainError> {
-        let (params, time) = (self.config.stylus.clone(), self.next_timestamp());
+        let (params, time) = (self.stylus(), self.next_timestamp());
         let record = self.program(address);
         if cached {
             record.active(&params, time)?;
@@ -439,7 +462,7 @@ impl Chain {
         let mut open = self.open.clone().unwrap_or_else(|| self.open_block());
         let run = Run {
             cfg: self.cfg.clone(),
-            gas_cap: self.config.stylus.tx_gas_cap,
+            posting: Posting::Transaction(&envelope),
             recent: open.recent.clone(),
         };
         let state = Overlay::new(&open.state);
@@ -459,27 +482,26 @@ impl Chain {
     /// Executes a transaction, or what is to be treated as one, on a state that is given.
     pub(crate) fn execute<'a>(
         &'a self,
-        state: Overlay<'a>,
+        mut state: Overlay<'a>,
         block: BlockEnv,
         request: &TxRequest,
         nonce: u64,
-        run: Run,
+        run: Run<'_>,
     ) -> Result<Executed, TxError> {
         let tx = request.to_env(nonce, run.cfg.chain_id());
+        let settings = Settings::read(&mut state, &self.config.stylus);
         let scope = TxScope {
-            params: self.config.stylus.clone(),
             gas_price: request.gas_price(block.basefee),
             programs: self.programs.clone(),
-            fee_account: self.config.fee_account,
-            gas_cap: run.gas_cap,
+            debug: self.config.debug,
             recent: run.recent,
-            ..TxScope::default()
+            ..settings.scope(request, run.posting, block.beneficiary)
         };
         let mut evm = ArbEvm::new(state, run.cfg, block, tx, scope);
         let result = ArbHandler::default().run(&mut evm)?;
         let ctx = &mut evm.0.ctx;
         let (trace, recent) = (std::mem::take(&mut ctx.chain.trace), std::mem::take(&mut ctx.chain.recent));
-        let outcome = TxOutcome::new(result, trace);
+        let outcome = TxOutcome::new(result, trace, ctx.chain.l1.gas);
         Ok(Executed { outcome, changes: ctx.journal_mut().finalize(), recent })
     }
 
@@ -500,6 +522,7 @@ impl Chain {
                 &self.config,
                 self.number() + 1,
                 self.next_timestamp(),
+                self.basefee(),
                 self.latest.hash,
             )),
         }
@@ -516,8 +539,7 @@ impl Chain {
 
     fn sealed(&self, open: OpenBlock) -> Block {
         let (number, time) = (open.env.number.saturating_to(), open.env.timestamp.saturating_to());
-        let mut header = header(&self.config, number, time, self.latest.hash);
-        header.base_fee_per_gas = Some(open.env.basefee);
+        let header = header(&self.config, number, time, open.env.basefee, self.latest.hash);
         Block::seal(header, open.txs.into_iter().collect())
     }
 
@@ -565,9 +587,9 @@ impl Chain {
 }
 
 /// What may differ between the ways to execute something.
-pub(crate) struct Run {
+pub(crate) struct Run<'t> {
     pub(crate) cfg: CfgEnv,
-    pub(crate) gas_cap: Option<u64>,
+    pub(crate) posting: Posting<'t>,
     /// Programs that the block has called before.
     pub(crate) recent: RecentPrograms,
 }
@@ -579,14 +601,20 @@ pub(crate) struct Executed {
     pub(crate) recent: RecentPrograms,
 }
 
-fn header(config: &ChainConfig, number: u64, timestamp: u64, parent_hash: B256) -> Header {
+fn header(
+    config: &ChainConfig,
+    number: u64,
+    timestamp: u64,
+    basefee: u64,
+    parent_hash: B256,
+) -> Header {
     Header {
         number,
         timestamp,
         parent_hash,
         beneficiary: config.coinbase,
         gas_limit: config.block_gas_limit,
-        base_fee_per_gas: Some(config.basefee),
+        base_fee_per_gas: Some(basefee),
         mix_hash: B256::with_last_byte(1),
         ..Header::default()
     }

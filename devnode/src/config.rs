@@ -4,7 +4,7 @@ use crate::{
     arbos::{DEV_ACCOUNT, DEV_CHAIN_ID},
     stylus::StylusParams,
 };
-use alloy_primitives::{Address, address};
+use alloy_primitives::{Address, U256, address};
 
 /// What a chain starts with. [`Default`] is a Nitro development node at ArbOS 51.
 #[derive(Clone, Debug)]
@@ -23,6 +23,10 @@ pub struct ChainConfig {
     pub wall_clock: bool,
     /// Receives base fees and data fees.
     pub fee_account: Address,
+    /// Wei for each unit of a transaction that is posted to L1 ([`crate::l1_pricing`]); 0 by default.
+    pub l1_price: U256,
+    /// Whether `ArbDebug` answers, as it does on development chains.
+    pub debug: bool,
     /// ArbOS version and Stylus parameters.
     pub stylus: StylusParams,
     /// Accounts with funds: 100,000 ether each.
@@ -39,6 +43,8 @@ impl Default for ChainConfig {
             genesis_time: 1_770_000_000,
             wall_clock: false,
             fee_account: address!("000000000000000000000000000000000a4b0fee"),
+            l1_price: U256::ZERO,
+            debug: true,
             stylus: StylusParams::ARBOS_51,
             funded: vec![DEV_ACCOUNT],
         }

@@ -4,13 +4,13 @@
 //! year's activations stay near a size that nodes can store. Source: `arbos/programs/data_pricer.go` in Nitro.
 
 use crate::{
-    arbos::{BurnedOut, Burner, START_TIME, programs_subspace, slot},
+    arbos::{
+        BurnedOut, Burner, START_TIME,
+        storage::{Space, Word},
+    },
     evm::Ctx,
 };
-use alloy_primitives::{B256, U256};
-use std::sync::LazyLock;
-
-static SUBSPACE: LazyLock<B256> = LazyLock::new(|| programs_subspace(3));
+use alloy_primitives::U256;
 
 /// Writes the initial prices into an empty ArbOS state.
 pub(crate) fn genesis_words() -> [(U256, U256); 5] {
@@ -25,7 +25,7 @@ pub(crate) fn genesis_words() -> [(U256, U256); 5] {
 }
 
 fn pricer_slot(index: u8) -> U256 {
-    slot(&SUBSPACE, B256::with_last_byte(index))
+    Word(Space::DataPricer, index).slot()
 }
 
 /// Fee in wei for storing a program whose compiled size is `bytes`, which the activation at `time` pays.

@@ -7,13 +7,14 @@
 //! for each program that waits: at most 128, since each has a page of memory and no more can be open at any price.
 
 use crate::{
+    l1_pricing::L1Charge,
     precompiles::ArbPrecompiles,
     programs,
     recent::RecentPrograms,
     state::State,
     stylus::{Program, StylusParams, is_program},
 };
-use alloy_primitives::{Address, B256, map::HashMap};
+use alloy_primitives::{Address, B256, U256, map::HashMap};
 use revm::{
     bytecode::{Bytecode, opcode},
     context::{
@@ -74,8 +75,12 @@ pub struct TxScope {
     pub recent: RecentPrograms,
     /// Price of a gas that programs are told: with the tip, though nobody is paid it.
     pub gas_price: u128,
-    /// Receives base fees and data fees.
-    pub fee_account: Address,
+    /// Who gets what is paid for gas.
+    pub fees: FeeAccounts,
+    /// What it pays for being posted to L1.
+    pub l1: L1Charge,
+    /// Whether `ArbDebug` answers.
+    pub debug: bool,
     /// Most gas for the transaction's code ([`StylusParams::tx_gas_cap`]); `None` for an `eth_call`.
     pub gas_cap: Option<u64>,
     /// Gas of the limit above the cap, kept away from the code and given back after it.
@@ -86,8 +91,21 @@ pub struct TxScope {
     pub pages_ever: u16,
     /// Frames open at an address, delegate calls not counted.
     pub open_frames: HashMap<Address, u32>,
+    /// Callers of the open frames, the first frame's first.
+    pub callers: Vec<Address>,
     /// What happened in the first frame.
     pub trace: TopFrame,
+}
+
+/// Who gets what is paid for gas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeeAccounts {
+    /// Receives base fees and data fees.
+    pub network: Address,
+    /// Receives base fees up to the minimum, unless it is the zero address.
+    pub infra: Address,
+    /// The least base fee, in wei.
+    pub min_base_fee: U256,
 }
 
 /// What is recorded of a transaction's first frame.
@@ -208,6 +226,11 @@ impl<'a> ArbEvm<'a> {
             FrameInput::Call(call)
                 if matches!(call.scheme, CallScheme::DelegateCall | CallScheme::CallCode)
         );
+        let callers = &mut self.0.ctx.chain.callers;
+        match by {
+            1 => callers.push(frame.interpreter.input.caller_address),
+            _ => drop(callers.pop()),
+        }
         if !delegated {
             let address = frame.interpreter.input.target_address;
             let open = self.0.ctx.chain.open_frames.entry(address).or_default();

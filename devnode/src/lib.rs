@@ -23,6 +23,7 @@ mod error;
 pub mod evm;
 mod frame_host;
 pub mod handler;
+pub mod l1_pricing;
 pub mod memory;
 pub mod node;
 pub mod precompiles;

@@ -8,6 +8,7 @@ use crate::{
     chain::{At, Chain, Executed, Run, block_env},
     error::ChainError,
     evm::Overlay,
+    l1_pricing::Posting,
     recent::RecentPrograms,
     state::State,
     tx::{TxOutcome, TxRequest},
@@ -33,19 +34,19 @@ pub struct CallOptions {
     pub block: BlockOverrides,
     /// Whether gas has a price, which the sender must be able to pay. Without one, code sees a base fee of zero.
     pub priced: bool,
-    /// Most gas that it may use; `None` for no limit but its own.
-    pub gas_cap: Option<u64>,
+    /// Whether it stands for a transaction: then it is under a transaction's cap, and pays for posting with a margin.
+    pub estimate: bool,
 }
 
 impl CallOptions {
-    /// Nothing set, at `at`, without a price and a cap.
+    /// Nothing set, at `at`, without a price.
     pub fn at(at: At) -> Self {
         Self {
             at,
             accounts: StateOverride::default(),
             block: BlockOverrides::default(),
             priced: false,
-            gas_cap: None,
+            estimate: false,
         }
     }
 }
@@ -107,7 +108,8 @@ impl Chain {
             At::Pending => self.recent(),
             At::Block(_) => RecentPrograms::default(),
         };
-        let run = Run { cfg, gas_cap: options.gas_cap, recent };
+        let posting = if options.estimate { Posting::Estimate } else { Posting::Call };
+        let run = Run { cfg, posting, recent };
         Ok(self.execute(state, env, request, 0, run)?)
     }
 

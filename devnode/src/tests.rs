@@ -9,7 +9,7 @@ use crate::{
     config::ChainConfig,
     node::Node,
     precompiles::{ARB_SYS, ARB_WASM, arb_wasm::IArbWasm},
-    predeploys::STYLUS_DEPLOYER,
+    predeploys::{DEV_NONCE, STYLUS_DEPLOYER},
     replay::replay,
     stylus::compress,
     transport::Embedded,
@@ -99,7 +99,7 @@ fn a_transfer_costs_21000_gas_at_the_base_fee() {
     assert_eq!(chain.balance(DEV_ACCOUNT), before - fee - U256::from(5));
     let fee_account = chain.config().fee_account;
     assert_eq!(chain.balance(fee_account), fee);
-    assert_eq!(chain.nonce(DEV_ACCOUNT), 1);
+    assert_eq!(chain.nonce(DEV_ACCOUNT), DEV_NONCE + 1);
     assert_eq!(chain.number(), 1);
 }
 
@@ -318,7 +318,7 @@ fn snapshots_bring_back_state_and_blocks() {
     assert_eq!(chain.storage(A, U256::ZERO), U256::from(42));
     assert!(chain.revert(snapshot));
     assert_eq!(chain.storage(A, U256::ZERO), U256::ZERO);
-    assert_eq!((chain.number(), chain.nonce(DEV_ACCOUNT)), (0, 0));
+    assert_eq!((chain.number(), chain.nonce(DEV_ACCOUNT)), (0, DEV_NONCE));
     assert!(chain.tx(hash).is_none());
     assert!(!chain.revert(snapshot));
 }

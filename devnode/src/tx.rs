@@ -230,6 +230,8 @@ pub struct TxOutcome {
     pub logs: Vec<Log>,
     /// Gas paid for, after the refund.
     pub gas_used: u64,
+    /// The part of it that pays for posting the transaction to L1.
+    pub l1_gas: u64,
     /// Storage refund in gas, capped at a fifth of the gas before it.
     pub refund: u64,
     /// New contract of a creation that succeeded.
@@ -239,12 +241,12 @@ pub struct TxOutcome {
 }
 
 impl TxOutcome {
-    /// Gas of the transaction before its first frame: 21,000, calldata, access list, creation.
+    /// Gas of the transaction before its first frame and beside L1: 21,000, calldata, access list, creation.
     pub fn intrinsic(&self) -> u64 {
-        (self.gas_used + self.refund).saturating_sub(self.trace.gas)
+        (self.gas_used + self.refund).saturating_sub(self.trace.gas + self.l1_gas)
     }
 
-    pub(crate) fn new(result: ExecutionResult, trace: TopFrame) -> Self {
+    pub(crate) fn new(result: ExecutionResult, trace: TopFrame, l1_gas: u64) -> Self {
         let gas_used = result.tx_gas_used();
         let refund = result.gas().final_refunded();
         let created = match &result {
@@ -260,7 +262,7 @@ impl TxOutcome {
                 (TxStatus::Halt(reason), Bytes::new(), Vec::new())
             }
         };
-        Self { status, output, logs, gas_used, refund, created, trace }
+        Self { status, output, logs, gas_used, l1_gas, refund, created, trace }
     }
 
     /// Whether its effects stand.

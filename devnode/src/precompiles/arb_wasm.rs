@@ -6,7 +6,13 @@
 
 use super::{Call, Failure, Purity, solidity};
 use crate::{
-    arbos::{self, BurnedOut, Inactive, ProgramRecord},
+    arbos::{
+        self, BurnedOut, Inactive, ProgramRecord,
+        address_set::to_address,
+        settings,
+        storage::{self, Word},
+        words,
+    },
     data_pricer::data_fee,
     stylus::{self, StylusParams},
 };
@@ -57,6 +63,9 @@ sol! {
         function keepaliveDays() external view returns (uint16 _days);
         /// Programs that a block treats as cached because they ran recently.
         function blockCacheSize() external view returns (uint16 count);
+
+        /// Gas that each activation pays on top, as from ArbOS 60.
+        function activationGas() external view returns (uint64 gas);
 
         /// A program was activated.
         event ProgramActivated(bytes32 indexed codehash, bytes32 moduleHash, address program, uint256 dataFee, uint16 version);
@@ -119,6 +128,11 @@ pub(crate) fn call(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
         }};
     }
 
+    const GETTERS: &[([u8; 4], u64, Word)] =
+        &[(I::activationGasCall::SELECTOR, 60, words::ACTIVATION_GAS)];
+    if let Some(word) = call.getter(GETTERS)? {
+        return Ok(word);
+    }
     Ok(match call.selector()? {
         I::activateProgramCall::SELECTOR => {
             let args = call.args::<I::activateProgramCall>(Purity::Payable)?;
@@ -177,10 +191,11 @@ pub(crate) fn call(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// The Stylus parameters, at the price of a warm read.
-fn params(call: &mut Call<'_, '_>) -> Result<StylusParams, BurnedOut> {
+/// The Stylus parameters as they are now, at the price of a warm read.
+pub(crate) fn params(call: &mut Call<'_, '_>) -> Result<StylusParams, BurnedOut> {
     call.burner.burn(100)?;
-    Ok(call.ctx.chain().params.clone())
+    let word = storage::read(call.ctx, words::STYLUS_PARAMS.slot());
+    Ok(settings::unpack(word, &call.ctx.chain().params))
 }
 
 fn time(call: &Call<'_, '_>) -> u64 {
@@ -206,6 +221,10 @@ fn activate_program(
     call: &mut Call<'_, '_>,
     program: Address,
 ) -> Result<I::activateProgramReturn, Failure> {
+    if call.since(60).is_ok() {
+        let extra = call.get(words::ACTIVATION_GAS)?;
+        call.burner.burn(extra.saturating_to())?;
+    }
     call.burner.burn(ACTIVATION_GAS)?;
     let account = arbos::load(call.ctx, program);
     if account.is_selfdestructed() {
@@ -220,7 +239,9 @@ fn activate_program(
     if old.active(&params, now).is_ok() {
         return Err(solidity(I::ProgramUpToDate {}));
     }
-    if code.is_empty() {
+    if code.is_empty()
+        || (call.since(60).is_ok() && !stylus::is_program(code.original_byte_slice()))
+    {
         return Err(solidity(I::ProgramNotWasm {}));
     }
     // Below ArbOS 60 other code, and what does not decompress, is refused without a Solidity error.
@@ -228,10 +249,8 @@ fn activate_program(
         .map_err(|_| Failure::Other)?;
 
     let page_limit = params.page_limit.saturating_sub(call.ctx.chain().pages_open);
-    // A program that is refused takes all the gas.
-    let Ok(activation) = stylus::activate(&wasm, &params, page_limit) else {
-        return Err(call.burner.burn_out().into());
-    };
+    let refused = |error| Failure::Halt(format!("program activation failed: {error}"));
+    let activation = stylus::activate(&wasm, &params, page_limit).map_err(refused)?;
     call.burner.burn(activation.gas)?;
     if old.cached {
         arbos::read_module_hash(call.ctx, &mut call.burner, code_hash)?; // the old module is evicted
@@ -280,8 +299,8 @@ fn pay_data_fee(call: &mut Call<'_, '_>, fee: U256) -> Result<(), Failure> {
     let Some(rest) = call.value.checked_sub(fee) else {
         return Err(solidity(I::ProgramInsufficientValue { have: call.value, want: fee }));
     };
-    call.burner.burn(800)?; // reads the fee account
-    let (from, caller, network) = (call.address, call.caller, call.ctx.chain().fee_account);
+    let network = to_address(call.get(words::NETWORK_FEE_ACCOUNT)?);
+    let (from, caller) = (call.address, call.caller);
     for (to, amount) in [(network, fee), (caller, rest)] {
         let Ok(is_cold) = call.ctx.journal_mut().load_account(to).map(|account| account.is_cold);
         let Ok(refused) = call.ctx.journal_mut().transfer(from, to, amount);

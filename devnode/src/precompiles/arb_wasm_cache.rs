@@ -1,16 +1,21 @@
 //! `ArbWasmCache` at `0x72`: which programs are cached, and so cheaper to start.
 //!
-//! Only cache managers may change that. On a live chain the manager is a contract that takes bids; here it is the
-//! chain's development account, and [`Chain::set_cached`](crate::Chain::set_cached) does the same without a transaction.
+//! Only cache managers and chain owners may change that. The manager at first is the contract
+//! [`CacheManager`](crate::predeploys::CACHE_MANAGER), which takes bids;
+//! [`Chain::set_cached`](crate::Chain::set_cached) changes the cache without a transaction. Sources:
+//! `precompiles/ArbWasmCache.go`, `SetProgramCached` in `arbos/programs/programs.go`.
 
-use super::{Call, Failure, Purity, solidity};
-use crate::arbos::{self, BurnedOut, Burner, DEV_ACCOUNT, ProgramRecord};
+use super::{Call, Failure, Purity, arb_wasm::params, solidity};
+use crate::arbos::{
+    self, ProgramRecord,
+    address_set::{CACHE_MANAGERS, CHAIN_OWNERS},
+};
 use alloy::{sol, sol_types::SolCall};
 use alloy_primitives::B256;
 use revm::context::{Block, ContextTr};
 
 sol! {
-    /// `ArbWasmCache`.
+    /// `ArbWasmCache` as of ArbOS 31, when `cacheProgram` took the place of `cacheCodehash`.
     interface IArbWasmCache {
         /// Whether an account may change the cache.
         function isCacheManager(address manager) external view returns (bool);
@@ -38,13 +43,13 @@ pub(crate) fn call(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
     Ok(match call.selector()? {
         I::isCacheManagerCall::SELECTOR => {
             let args = call.args::<I::isCacheManagerCall>(Purity::View)?;
-            call.burner.burn(800)?;
-            I::isCacheManagerCall::abi_encode_returns(&(args.manager == DEV_ACCOUNT))
+            let manages = CACHE_MANAGERS.contains(call.ctx, &mut call.burner, args.manager)?;
+            I::isCacheManagerCall::abi_encode_returns(&manages)
         }
         I::allCacheManagersCall::SELECTOR => {
-            call.args::<I::allCacheManagersCall>(Purity::View)?;
-            call.burner.burn(2 * 800)?; // their number, and each of them
-            I::allCacheManagersCall::abi_encode_returns(&vec![DEV_ACCOUNT])
+            call.enter(Purity::View)?;
+            let managers = CACHE_MANAGERS.members(call.ctx, &mut call.burner)?;
+            I::allCacheManagersCall::abi_encode_returns(&managers)
         }
         I::codehashIsCachedCall::SELECTOR => {
             let args = call.args::<I::codehashIsCachedCall>(Purity::View)?;
@@ -67,14 +72,15 @@ pub(crate) fn call(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// Caches or evicts a program on behalf of a manager (`SetProgramCached` in `arbos/programs/programs.go`).
+/// Caches or evicts a program on behalf of a manager or an owner; others lose all their gas.
 fn update(call: &mut Call<'_, '_>, code_hash: B256, cache: bool) -> Result<(), Failure> {
-    call.burner.burn(800)?; // is the caller a manager? Others lose all their gas.
-    if call.caller != DEV_ACCOUNT {
-        return Err(call.burner.burn_out().into());
+    let (caller, burner) = (call.caller, &mut call.burner);
+    let allowed = CACHE_MANAGERS.contains(call.ctx, burner, caller)?
+        || CHAIN_OWNERS.contains(call.ctx, burner, caller)?;
+    if !allowed {
+        return Err(burner.burn_out().into());
     }
-    call.burner.burn(100)?;
-    let params = call.ctx.chain().params.clone();
+    let params = params(call)?;
     let record = ProgramRecord::read(call.ctx, &mut call.burner, code_hash)?;
     if cache && record.version != params.version {
         return Err(solidity(I::ProgramNeedsUpgrade {
@@ -91,17 +97,7 @@ fn update(call: &mut Call<'_, '_>, code_hash: B256, cache: bool) -> Result<(), F
     }
     call.emit(I::UpdateProgramCache { manager: call.caller, codehash: code_hash, cached: cache })?;
     call.burner.burn(record.init_cost.into())?;
-    set_cached(call, code_hash, record, cache)?;
-    Ok(())
-}
-
-fn set_cached(
-    call: &mut Call<'_, '_>,
-    code_hash: B256,
-    record: ProgramRecord,
-    cached: bool,
-) -> Result<(), BurnedOut> {
-    let burner: &mut Burner = &mut call.burner;
-    arbos::read_module_hash(call.ctx, burner, code_hash)?;
-    ProgramRecord { cached, ..record }.write(call.ctx, burner, code_hash)
+    arbos::read_module_hash(call.ctx, &mut call.burner, code_hash)?;
+    let record = ProgramRecord { cached: cache, ..record };
+    Ok(record.write(call.ctx, &mut call.burner, code_hash)?)
 }

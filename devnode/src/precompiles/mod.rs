@@ -1,17 +1,23 @@
 //! ArbOS precompiles: contracts that are part of the node.
 //!
 //! One provider for revm holds Ethereum's precompiles and Arbitrum's. Of the latter those that a Stylus developer meets
-//! are here: [`arb_wasm`] (activation), [`arb_wasm_cache`], [`arb_sys`] and [`arb_info`]; the others exist as accounts, and calling
-//! them reverts. The rules that all of them share (purity, price of arguments and results, what a failure leaves of the
-//! gas) are those of Nitro's `precompiles/precompile.go`.
+//! are here, a file each with its interface; the others (`ArbAddressTable`, `ArbAggregator`, `ArbRetryableTx`,
+//! `ArbStatistics` …) exist as accounts, and calling them reverts as an unknown method does. The rules that all of them
+//! share (purity, price of arguments and results, what a failure leaves of the gas) are those of Nitro's
+//! `precompiles/precompile.go`: 3 gas for a word of arguments and of results, 800 for opening ArbOS state unless the method
+//! is pure, and what the method reads and writes.
 
+pub mod arb_debug;
+pub mod arb_gas_info;
 pub mod arb_info;
+pub mod arb_owner;
+pub mod arb_owner_public;
 pub mod arb_sys;
 pub mod arb_wasm;
 pub mod arb_wasm_cache;
 
 use crate::{
-    arbos::{BurnedOut, Burner},
+    arbos::{BurnedOut, Burner, storage::Word},
     evm::{Ctx, spec},
 };
 use alloy::sol_types::{SolCall, SolError, SolEvent};
@@ -29,10 +35,19 @@ use std::sync::LazyLock;
 pub const ARB_SYS: Address = address!("0000000000000000000000000000000000000064");
 /// `ArbInfo`.
 pub const ARB_INFO: Address = address!("0000000000000000000000000000000000000065");
+/// `ArbOwnerPublic`.
+pub const ARB_OWNER_PUBLIC: Address = address!("000000000000000000000000000000000000006b");
+/// `ArbGasInfo`.
+pub const ARB_GAS_INFO: Address = address!("000000000000000000000000000000000000006c");
+/// `ArbOwner`.
+pub const ARB_OWNER: Address = address!("0000000000000000000000000000000000000070");
 /// `ArbWasm`.
 pub const ARB_WASM: Address = address!("0000000000000000000000000000000000000071");
 /// `ArbWasmCache`.
 pub const ARB_WASM_CACHE: Address = address!("0000000000000000000000000000000000000072");
+
+/// `ArbDebug`.
+pub const ARB_DEBUG: Address = address!("00000000000000000000000000000000000000ff");
 
 /// Accounts of all ArbOS precompiles, including those that only revert here.
 pub static ADDRESSES: LazyLock<Vec<Address>> = LazyLock::new(|| {
@@ -99,12 +114,16 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
         ctx: &mut Ctx<'a>,
         inputs: &CallInputs,
     ) -> Result<Option<InterpreterResult>, String> {
-        let handler = match inputs.bytecode_address {
+        let method: Method = match inputs.bytecode_address {
+            ARB_DEBUG => arb_debug::call,
+            ARB_GAS_INFO => arb_gas_info::call,
             ARB_INFO => arb_info::call,
+            ARB_OWNER => arb_owner::call,
+            ARB_OWNER_PUBLIC => arb_owner_public::call,
             ARB_SYS => arb_sys::call,
             ARB_WASM => arb_wasm::call,
             ARB_WASM_CACHE => arb_wasm_cache::call,
-            other if ADDRESSES.contains(&other) => |_: &mut Call<'_, '_>| Err(Failure::BadCall),
+            other if ADDRESSES.contains(&other) => |_| Err(Failure::BadCall),
             _ => return self.ethereum.run(ctx, inputs),
         };
         let input = inputs.input.bytes(ctx);
@@ -116,16 +135,14 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
             caller: inputs.caller,
             value: inputs.call_value(),
             is_static: inputs.is_static,
+            purity: Purity::Pure,
             input,
         };
-        let outcome = handler(&mut call).and_then(|output| {
-            call.burn_copy(output.len())?;
-            Ok(output)
-        });
-        let (result, output, left) = match outcome {
-            Ok(output) => (InstructionResult::Return, output, call.burner.left()),
-            Err(failure) => call.revert(failure),
+        let (result, output) = match inputs.bytecode_address {
+            ARB_OWNER => arb_owner::for_owners(&mut call, method),
+            _ => call.run(method),
         };
+        let left = call.burner.left();
         let mut gas = Gas::new(inputs.gas_limit);
         gas.set_remaining(left);
         Ok(Some(InterpreterResult::new(result, output.into(), gas)))
@@ -136,9 +153,14 @@ impl<'a> PrecompileProvider<Ctx<'a>> for ArbPrecompiles {
     }
 }
 
+/// What a precompile does when it is called: the encoded result, or why there is none.
+pub(crate) type Method = fn(&mut Call<'_, '_>) -> Result<Vec<u8>, Failure>;
+
 /// How a precompile's method may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purity {
+    /// Does not even read state.
+    Pure,
     /// Reads state.
     View,
     /// Changes state.
@@ -154,6 +176,10 @@ pub(crate) enum Failure {
     BadCall,
     /// The gas ran out.
     BurnedOut,
+    /// The gas did not suffice to begin: not a revert.
+    OutOfGas,
+    /// An error that is not a revert: takes all gas.
+    Halt(String),
     /// An error of the precompile's ABI.
     Solidity(Vec<u8>),
     /// Any other error: reverts without data.
@@ -179,8 +205,9 @@ pub(crate) struct Call<'c, 'a> {
     acting: Address,
     pub(crate) caller: Address,
     pub(crate) value: U256,
-    is_static: bool,
-    input: Bytes,
+    pub(crate) is_static: bool,
+    purity: Purity,
+    pub(crate) input: Bytes,
 }
 
 impl Call<'_, '_> {
@@ -190,23 +217,65 @@ impl Call<'_, '_> {
         selector.copied().ok_or(Failure::BadCall)
     }
 
-    /// Checks that the call respects the method's purity, charges for the arguments and for opening ArbOS state, and
-    /// decodes the arguments.
-    pub(crate) fn args<C: SolCall>(&mut self, purity: Purity) -> Result<C, Failure> {
-        let refused = self.acting != self.address
+    /// Refuses a method that ArbOS has only since `version`.
+    pub(crate) fn since(&self, version: u64) -> Result<(), Failure> {
+        match self.ctx.chain().params.arbos_version {
+            arbos if arbos >= version => Ok(()),
+            _ => Err(Failure::BadCall),
+        }
+    }
+
+    /// Checks that the call respects the method's purity, and charges for opening ArbOS state and for the arguments.
+    pub(crate) fn enter(&mut self, purity: Purity) -> Result<(), Failure> {
+        self.purity = purity;
+        let refused = (purity >= Purity::View && self.acting != self.address)
             || (purity >= Purity::Write && self.is_static)
             || (purity < Purity::Payable && !self.value.is_zero());
         if refused {
             return Err(Failure::BadCall);
         }
-        let args = &self.input[4..];
-        self.burner.burn(3 * (args.len() as u64).div_ceil(32)).map_err(|_| Failure::BadCall)?;
-        self.burner.burn(800)?;
-        C::abi_decode_raw(args).map_err(|_| Failure::BadCall)
+        if purity >= Purity::View {
+            self.burner.burn(800).map_err(|_| Failure::OutOfGas)?;
+        }
+        self.burn_copy(self.input.len() - 4)
+    }
+
+    /// As [`Self::enter`]; decodes the arguments.
+    pub(crate) fn args<C: SolCall>(&mut self, purity: Purity) -> Result<C, Failure> {
+        self.enter(purity)?;
+        C::abi_decode_raw(&self.input[4..]).map_err(|_| Failure::BadCall)
+    }
+
+    /// Reads a word of ArbOS state.
+    pub(crate) fn get(&mut self, word: Word) -> Result<U256, BurnedOut> {
+        self.burner.read(self.ctx, word.slot())
+    }
+
+    /// Writes a word of ArbOS state.
+    pub(crate) fn set(&mut self, word: Word, value: U256) -> Result<(), BurnedOut> {
+        self.burner.write(self.ctx, word.slot(), value)
+    }
+
+    /// Answers a method without arguments that returns a word of ArbOS state, if `getters` has it: each with the ArbOS
+    /// version that it exists since.
+    pub(crate) fn getter(
+        &mut self,
+        getters: &[([u8; 4], u64, Word)],
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let selector = self.selector()?;
+        let Some(&(_, since, word)) = getters.iter().find(|getter| getter.0 == selector) else {
+            return Ok(None);
+        };
+        self.since(since)?;
+        self.enter(Purity::View)?;
+        Ok(Some(self.get(word)?.to_be_bytes_vec()))
     }
 
     /// Emits an event at the price of `LOG`.
     pub(crate) fn emit(&mut self, event: impl SolEvent) -> Result<(), Failure> {
+        if self.purity < Purity::Write {
+            return Err(Failure::Other);
+        }
         let data = event.encode_log_data();
         let topics = data.topics().len() as u64;
         self.burner.burn(375 + 375 * topics + 8 * data.data.len() as u64)?;
@@ -218,15 +287,33 @@ impl Call<'_, '_> {
         self.burner.burn(3 * (len as u64).div_ceil(32)).map_err(|_| Failure::BadCall)
     }
 
-    fn revert(&mut self, failure: Failure) -> (InstructionResult, Vec<u8>, u64) {
-        let revert = InstructionResult::Revert;
-        match failure {
-            Failure::BadCall => (revert, Vec::new(), 0),
-            Failure::BurnedOut | Failure::Other => (revert, Vec::new(), self.burner.left()),
-            Failure::Solidity(data) => match self.burn_copy(data.len()) {
-                Ok(()) => (revert, data, self.burner.left()),
-                Err(_) => (revert, Vec::new(), 0),
-            },
+    /// Runs a method to its end: how that was, with the data, which is paid for.
+    pub(crate) fn run(&mut self, method: Method) -> (InstructionResult, Vec<u8>) {
+        let outcome = method(self).and_then(|output| {
+            self.burn_copy(output.len())?;
+            Ok(output)
+        });
+        match outcome {
+            Ok(output) => (InstructionResult::Return, output),
+            Err(failure) => self.fail(failure),
         }
+    }
+
+    fn fail(&mut self, failure: Failure) -> (InstructionResult, Vec<u8>) {
+        let mut result = InstructionResult::Revert;
+        match failure {
+            Failure::BurnedOut | Failure::Other => return (result, Vec::new()),
+            Failure::Solidity(data) if self.burn_copy(data.len()).is_ok() => return (result, data),
+            Failure::Solidity(_) | Failure::BadCall => {}
+            Failure::OutOfGas => result = InstructionResult::PrecompileOOG,
+            Failure::Halt(reason) => {
+                result = InstructionResult::PrecompileError;
+                if self.ctx.journal().depth() == 1 {
+                    self.ctx.chain_mut().trace.failure = Some(reason);
+                }
+            }
+        }
+        self.burner.burn_out();
+        (result, Vec::new())
     }
 }

@@ -124,7 +124,7 @@ fn filled(node: &Node, p: &Params) -> Result<TransactionRequest, RpcError> {
     asked.chain_id = Some(config.chain_id);
     // Twice the base fee leaves room for it to rise; what is not needed is not paid.
     let price = asked.gas_price.or(asked.max_fee_per_gas);
-    let price = price.unwrap_or(2 * u128::from(config.basefee));
+    let price = price.unwrap_or(2 * u128::from(chain.basefee()));
     if asked.gas_price.is_none() {
         asked.max_fee_per_gas = Some(price);
         let tip = asked.max_priority_fee_per_gas.unwrap_or_default();

@@ -135,7 +135,7 @@ fn receipt_json(block: &Block, index: usize, tx: &TxRecord) -> Value {
         "effectiveGasPrice": U256::from(tx.gas_price),
         "logs": logs,
         "logsBloom": tx.bloom,
-        "gasUsedForL1": quantity(0),
+        "gasUsedForL1": quantity(tx.outcome.l1_gas),
         "l1BlockNumber": quantity(block.header.number),
     })
 }
@@ -165,7 +165,7 @@ pub(super) fn fee_history(chain: &Chain, p: &Params) -> RpcResult {
     };
     let basefee = |header: &alloy::consensus::Header| header.base_fee_per_gas.unwrap_or_default();
     let next = chain.blocks(newest + 1, newest + 1).next();
-    let next = next.map_or(chain.config().basefee, |block| basefee(&block.header));
+    let next = next.map_or(chain.basefee(), |block| basefee(&block.header));
     let basefees = blocks.iter().map(|block| quantity(basefee(&block.header)));
     let mut history = json!({
         "oldestBlock": quantity(if count == 0 { 0 } else { oldest }),

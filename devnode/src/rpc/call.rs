@@ -33,7 +33,7 @@ impl Call {
             accounts: p.optional(2)?.unwrap_or_default(),
             block: p.optional(3)?.unwrap_or_default(),
             priced: price > 0,
-            gas_cap: None,
+            estimate: false,
         };
         Ok(Self { request: request(&call, price)?, options })
     }
@@ -128,7 +128,7 @@ fn estimated(
     mut request: TxRequest,
     mut options: CallOptions,
 ) -> Result<u64, RpcError> {
-    options.gas_cap = chain.config().stylus.tx_gas_cap;
+    options.estimate = true;
     if options.priced {
         let state = chain.state(options.at).ok_or_else(|| RpcError::server("header not found"))?;
         let overridden = options.accounts.get(&request.from).and_then(|account| account.balance);
@@ -143,7 +143,7 @@ fn estimated(
     let succeeds = |request: &TxRequest| attempt(request).is_ok_and(|outcome| outcome.is_success());
     let outcome = attempt(&request)?;
     if matches!(outcome.status, TxStatus::Halt(HaltReason::OutOfGas(_))) {
-        let allowance = request.gas_limit.min(options.gas_cap.unwrap_or(u64::MAX));
+        let allowance = request.gas_limit.min(chain.stylus().tx_gas_cap.unwrap_or(u64::MAX));
         return Err(RpcError::server(format!("gas required exceeds allowance ({allowance})")));
     }
     if let Some(error) = failure(&outcome) {

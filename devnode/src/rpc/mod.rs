@@ -117,7 +117,7 @@ pub(crate) fn dispatch(node: &Node, method: &str, params: Value) -> RpcResult {
         }
 
         // Fees: Arbitrum drops tips, and the base fee does not move here
-        "eth_gasPrice" => Ok(quantity(chain.config().basefee)),
+        "eth_gasPrice" => Ok(quantity(chain.basefee())),
         "eth_maxPriorityFeePerGas" => Ok(quantity(0)),
         "eth_feeHistory" => blocks::fee_history(&chain, &p),
 
