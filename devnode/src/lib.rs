@@ -30,6 +30,7 @@ pub mod predeploys;
 mod programs;
 pub mod replay;
 mod rpc;
+pub mod server;
 pub mod stylus;
 #[cfg(test)]
 mod tests;

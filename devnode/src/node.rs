@@ -11,6 +11,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 #[derive(Clone)]
 pub struct Node {
     chain: Arc<Mutex<Chain>>,
+    events: tokio::sync::broadcast::Sender<NodeEvent>,
+}
+
+/// What happens on a node.
+#[derive(Clone, Debug)]
+pub enum NodeEvent {
+    /// A new block.
+    Block(Arc<crate::block::Block>),
+    /// A transaction was accepted.
+    Pending(alloy_primitives::B256),
 }
 
 /// A JSON-RPC error.
@@ -56,7 +66,7 @@ impl From<ChainError> for RpcError {
 impl Node {
     /// Shares a chain.
     pub fn new(chain: Chain) -> Self {
-        Self { chain: Arc::new(Mutex::new(chain)) }
+        Self { chain: Arc::new(Mutex::new(chain)), events: tokio::sync::broadcast::channel(256).0 }
     }
 
     /// The chain itself; nobody else gets at it until the guard is dropped.
@@ -66,6 +76,21 @@ impl Node {
 
     /// Answers a request; `params` is an array, or null for none.
     pub fn handle(&self, method: &str, params: Value) -> Result<Value, RpcError> {
-        rpc::dispatch(&mut self.chain(), method, params)
+        let mut chain = self.chain();
+        let before = chain.number();
+        let answer = rpc::dispatch(&mut chain, method, params);
+        for number in before + 1..=chain.number() {
+            let block = chain.block(number).unwrap();
+            for tx in &block.txs {
+                let _ = self.events.send(NodeEvent::Pending(*tx.envelope.tx_hash()));
+            }
+            let _ = self.events.send(NodeEvent::Block(Arc::new(block.clone())));
+        }
+        answer
+    }
+
+    /// What happens from now on.
+    pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<NodeEvent> {
+        self.events.subscribe()
     }
 }
