@@ -24,6 +24,7 @@ use crate::{
     state::State,
     stylus::{self, Activation, StylusParams},
     time::Clock,
+    trace::Frame,
     tx::{self, TxOutcome, TxRequest},
 };
 use alloy::consensus::{Header, TxEnvelope};
@@ -166,6 +167,11 @@ impl Chain {
                 self.before.get(next)
             }
         }
+    }
+
+    /// The state that a block began with.
+    pub(crate) fn state_before(&self, number: u64) -> Option<State> {
+        self.before.get(&number).cloned()
     }
 
     /// Balance in wei, after the latest block as everything here.
@@ -464,9 +470,10 @@ impl Chain {
             cfg: self.cfg.clone(),
             posting: Posting::Transaction(&envelope),
             recent: open.recent.clone(),
+            record: false,
         };
         let state = Overlay::new(&open.state);
-        let Executed { outcome, changes, recent } =
+        let Executed { outcome, changes, recent, .. } =
             self.execute(state, open.env.clone(), request, nonce, run)?;
         open.state.commit(changes);
         open.recent = recent;
@@ -495,14 +502,17 @@ impl Chain {
             programs: self.programs.clone(),
             debug: self.config.debug,
             recent: run.recent,
+            recording: run.record.then(Box::default),
             ..settings.scope(request, run.posting, block.beneficiary)
         };
         let mut evm = ArbEvm::new(state, run.cfg, block, tx, scope);
         let result = ArbHandler::default().run(&mut evm)?;
         let ctx = &mut evm.0.ctx;
-        let (trace, recent) = (std::mem::take(&mut ctx.chain.trace), std::mem::take(&mut ctx.chain.recent));
-        let outcome = TxOutcome::new(result, trace, ctx.chain.l1.gas);
-        Ok(Executed { outcome, changes: ctx.journal_mut().finalize(), recent })
+        let scope = std::mem::take(&mut ctx.chain);
+        let outcome = TxOutcome::new(result, scope.trace, scope.l1.gas);
+        let frame = scope.recording.and_then(|recording| recording.into_root());
+        let changes = ctx.journal_mut().finalize();
+        Ok(Executed { outcome, changes, recent: scope.recent, frame })
     }
 
     // ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -592,6 +602,8 @@ pub(crate) struct Run<'t> {
     pub(crate) posting: Posting<'t>,
     /// Programs that the block has called before.
     pub(crate) recent: RecentPrograms,
+    /// Whether frames and hostios are wanted.
+    pub(crate) record: bool,
 }
 
 /// What an execution leaves behind.
@@ -599,6 +611,8 @@ pub(crate) struct Executed {
     pub(crate) outcome: TxOutcome,
     pub(crate) changes: EvmState,
     pub(crate) recent: RecentPrograms,
+    /// The outermost frame, if it was recorded.
+    pub(crate) frame: Option<Frame>,
 }
 
 fn header(

@@ -7,6 +7,7 @@ use crate::{
     stylus::{ActivationError, code::CodeError},
     tx::RawTxError,
 };
+use alloy_primitives::B256;
 use revm::context::result::{EVMError, InvalidTransaction};
 
 /// Why the chain refuses something.
@@ -24,6 +25,12 @@ pub enum ChainError {
     /// There is no such block, or its state is forgotten.
     #[error("{}", no_state(.0))]
     NoState(At),
+    /// There is no transaction of this hash.
+    #[error("transaction {0} not found")]
+    NoTx(B256),
+    /// It had no frame: what it paid did not reach its code.
+    #[error("nothing to trace: no code ran")]
+    Untraceable,
     /// A call sets something otherwise that cannot be set so.
     #[error("{0}")]
     Override(String),

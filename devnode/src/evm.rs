@@ -13,6 +13,7 @@ use crate::{
     recent::RecentPrograms,
     state::State,
     stylus::{Program, StylusParams, is_program},
+    trace::{Frame, Recording},
 };
 use alloy_primitives::{Address, B256, U256, map::HashMap};
 use revm::{
@@ -95,6 +96,8 @@ pub struct TxScope {
     pub callers: Vec<Address>,
     /// What happened in the first frame.
     pub trace: TopFrame,
+    /// All frames and hostios, where a tracer wants them.
+    pub recording: Option<Box<Recording>>,
 }
 
 /// Who gets what is paid for gas.
@@ -267,7 +270,14 @@ impl<'a> EvmTr for ArbEvm<'a> {
         mut input: FrameInit,
     ) -> Result<FrameInitResult<'_, Self::Frame>, EvmFault<'a>> {
         self.empty_precompile_code(&mut input.frame_input);
+        if let Some(recording) = &mut self.0.ctx.chain.recording {
+            let call = Frame::new(&input.frame_input, &self.0.ctx.local);
+            recording.enter(call);
+        }
         if let ItemOrResult::Result(result) = self.0.frame_init(input)? {
+            if let Some(recording) = &mut self.0.ctx.chain.recording {
+                recording.exit(&result);
+            }
             return Ok(ItemOrResult::Result(result));
         }
         self.count_frame(1);
@@ -288,8 +298,11 @@ impl<'a> EvmTr for ArbEvm<'a> {
         let frame = self.0.frame_stack.get();
         refuse_ef_code(&frame.input, &mut action);
         let next = frame.process_next_action::<_, EvmFault<'a>>(&mut self.0.ctx, action)?;
-        if next.is_result() {
+        if let ItemOrResult::Result(result) = &next {
             frame.set_finished(true);
+            if let Some(recording) = &mut self.0.ctx.chain.recording {
+                recording.exit(result);
+            }
             self.count_frame(-1);
         }
         Ok(next)

@@ -7,7 +7,9 @@ use crate::{
     arbos,
     evm::{ArbEvm, Ctx, access_cost},
     memory::page_cost,
-    stylus::{CallKind, CallResult, CreateResult, HostError, HostStatus, StylusHost},
+    stylus::{
+        CallKind, CallResult, CreateResult, HostError, HostStatus, HostioRecord, StylusHost,
+    },
 };
 use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256};
 use revm::{
@@ -301,6 +303,16 @@ impl StylusHost for FrameHost<'_, '_> {
             return (B256::ZERO, cost);
         }
         (account.info.code_hash, cost)
+    }
+
+    fn is_traced(&self) -> bool {
+        self.evm.ctx_ref().chain().recording.is_some()
+    }
+
+    fn record(&mut self, record: HostioRecord) {
+        if let Some(recording) = &mut self.ctx().chain_mut().recording {
+            recording.hostio(record);
+        }
     }
 
     fn add_pages(&mut self, pages: u16) -> u64 {

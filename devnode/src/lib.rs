@@ -32,6 +32,7 @@ mod programs;
 pub mod recent;
 pub mod replay;
 mod rpc;
+pub mod server;
 mod simulate;
 pub mod state;
 mod state_file;
@@ -39,6 +40,7 @@ pub mod stylus;
 #[cfg(test)]
 mod tests;
 pub mod time;
+mod trace;
 pub mod transport;
 pub mod tx;
 mod vector;

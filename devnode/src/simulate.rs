@@ -1,4 +1,4 @@
-//! Calls: execution on some state whose changes are forgotten.
+//! Calls, and transactions run again: execution on some state whose changes are forgotten.
 //!
 //! The rules are geth's (`internal/ethapi` there): a call names a block, and runs after it with that block's number
 //! and time; some accounts, and some of the block's fields, may be set otherwise for its sake.
@@ -11,14 +11,18 @@ use crate::{
     l1_pricing::Posting,
     recent::RecentPrograms,
     state::State,
+    trace::Frame,
     tx::{TxOutcome, TxRequest},
 };
-use alloy::rpc::types::{
-    BlockOverrides,
-    state::{AccountOverride, StateOverride},
+use alloy::{
+    consensus::Transaction as _,
+    rpc::types::{
+        BlockOverrides,
+        state::{AccountOverride, StateOverride},
+    },
 };
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
-use revm::{Database, bytecode::Bytecode, context::BlockEnv};
+use revm::{Database, DatabaseCommit, bytecode::Bytecode, context::BlockEnv};
 
 /// Accounts that a call touched, and the slots of each.
 pub(crate) type Touched = AddressMap<Vec<B256>>;
@@ -68,7 +72,7 @@ impl Chain {
         request: &TxRequest,
         options: &CallOptions,
     ) -> Result<TxOutcome, ChainError> {
-        Ok(self.run(request, options)?.outcome)
+        Ok(self.run(request, options, false)?.outcome)
     }
 
     /// As [`Self::simulate`]; gives also the accounts that the call touched, with the slots of each.
@@ -77,7 +81,7 @@ impl Chain {
         request: &TxRequest,
         options: &CallOptions,
     ) -> Result<(TxOutcome, Touched), ChainError> {
-        let Executed { outcome, changes, .. } = self.run(request, options)?;
+        let Executed { outcome, changes, .. } = self.run(request, options, false)?;
         let slots = |account: revm::state::Account| account.storage.into_keys().map(B256::from);
         // ArbOS state is reached by the node and not by the code.
         let accounts = changes.into_iter().filter(|(address, _)| *address != STATE_ADDRESS);
@@ -85,10 +89,55 @@ impl Chain {
         Ok((outcome, touched.collect()))
     }
 
+    /// As [`Self::simulate`]; gives what happened inside.
+    pub(crate) fn trace_call(
+        &self,
+        request: &TxRequest,
+        options: &CallOptions,
+    ) -> Result<Frame, ChainError> {
+        let Executed { outcome, frame, .. } = self.run(request, options, true)?;
+        let mut frame = frame.ok_or(ChainError::Untraceable)?;
+        frame.set_gas(request.gas_limit, outcome.gas_used);
+        Ok(frame)
+    }
+
+    /// Runs a transaction again, after those before it in its block; gives what happened inside.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::NoTx`] where there is none of this hash, [`ChainError::NoState`] where the state that its block
+    /// began with is forgotten.
+    pub fn trace_tx(&self, hash: B256) -> Result<Frame, ChainError> {
+        let (block, index, _) = self.tx(hash).ok_or(ChainError::NoTx(hash))?;
+        let number = block.header.number;
+        let mut state = self.state_before(number).ok_or(ChainError::NoState(At::Block(number)))?;
+        let mut recent = RecentPrograms::default();
+        for tx in &block.txs[..=index] {
+            let request = TxRequest::from_envelope(&tx.envelope, tx.from);
+            let run = Run {
+                cfg: self.cfg.clone(),
+                posting: Posting::Transaction(&tx.envelope),
+                recent,
+                record: *tx.envelope.tx_hash() == hash,
+            };
+            let overlay = Overlay::new(&state);
+            let env = block_env(&block.header);
+            let done = self.execute(overlay, env, &request, tx.envelope.nonce(), run)?;
+            if let Some(mut frame) = done.frame {
+                frame.set_gas(request.gas_limit, done.outcome.gas_used);
+                return Ok(frame);
+            }
+            state.commit(done.changes);
+            recent = done.recent;
+        }
+        Err(ChainError::Untraceable)
+    }
+
     fn run(
         &self,
         request: &TxRequest,
         options: &CallOptions,
+        record: bool,
     ) -> Result<Executed, ChainError> {
         let (state, mut env) = self.view(options.at)?;
         let mut state = Overlay::new(state);
@@ -109,7 +158,7 @@ impl Chain {
             At::Block(_) => RecentPrograms::default(),
         };
         let posting = if options.estimate { Posting::Estimate } else { Posting::Call };
-        let run = Run { cfg, posting, recent };
+        let run = Run { cfg, posting, recent, record };
         Ok(self.execute(state, env, request, 0, run)?)
     }
 

@@ -1,7 +1,9 @@
 //! The chain as a whole: transactions of every kind, EVM and Stylus code calling each other, JSON-RPC.
 
+mod history;
 mod nitro;
 mod rpc;
+mod tools;
 
 use crate::{
     arbos::{DEV_ACCOUNT, DEV_PRIVATE_KEY, TX_GAS_CAP},

@@ -84,6 +84,22 @@ impl TxRequest {
         Self { from, to: TxKind::Create, input: init_code.into(), ..Self::default() }
     }
 
+    /// What an envelope asks for, sent by `from`.
+    pub(crate) fn from_envelope(envelope: &TxEnvelope, from: Address) -> Self {
+        Self {
+            from,
+            to: envelope.kind(),
+            value: envelope.value(),
+            input: envelope.input().clone(),
+            gas_limit: envelope.gas_limit(),
+            max_fee: envelope.max_fee_per_gas(),
+            max_tip: envelope.priority_fee_or_price(),
+            nonce: Some(envelope.nonce()),
+            access_list: envelope.access_list().cloned().unwrap_or_default(),
+            authorizations: envelope.authorization_list().unwrap_or_default().to_vec(),
+        }
+    }
+
     /// Price of a gas that a program is told (`tx_gas_price`): with the tip, because Nitro notes it before it drops the tip
     /// (`NewEVMTxContext` and `execute` in `core/state_transition.go` of its geth). EVM code's `GASPRICE` is without
     /// (`GasPriceOp` in `arbos/tx_processor.go`).
@@ -193,18 +209,7 @@ pub(crate) fn recover(
         return Err(RawTxError::ChainId(signed_for, chain_id));
     }
     let from = envelope.recover_signer().map_err(|_| RawTxError::Signature)?;
-    let request = TxRequest {
-        from,
-        to: envelope.kind(),
-        value: envelope.value(),
-        input: envelope.input().clone(),
-        gas_limit: envelope.gas_limit(),
-        max_fee: envelope.max_fee_per_gas(),
-        max_tip: envelope.priority_fee_or_price(),
-        nonce: Some(envelope.nonce()),
-        access_list: envelope.access_list().cloned().unwrap_or_default(),
-        authorizations: envelope.authorization_list().unwrap_or_default().to_vec(),
-    };
+    let request = TxRequest::from_envelope(&envelope, from);
     Ok((envelope, request))
 }
 

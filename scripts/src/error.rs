@@ -1,7 +1,9 @@
 //! What can go wrong in a command, and its exit code.
 
 use crate::{artifacts, chain, classifier, deployment, models, plot};
+use alloy::signers::local::LocalSignerError;
 use inkling_data::{mnist, preprocess};
+use inkling_devnode::server::ServerError;
 use std::path::PathBuf;
 
 /// The failure of a command, as one sentence.
@@ -53,6 +55,15 @@ pub enum Error {
     /// A plot cannot be drawn.
     #[error(transparent)]
     Plot(#[from] plot::Error),
+    /// The node cannot listen where it should.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The well-known mnemonic gave no key.
+    #[error(transparent)]
+    Key(#[from] LocalSignerError),
+    /// Ctrl-C cannot be caught.
+    #[error("cannot catch Ctrl-C: {0}")]
+    Signal(#[from] ctrlc::Error),
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -6,7 +6,7 @@
 //!
 //! * [`abi`], [`artifacts`], [`models`]: what is deployed: interfaces, built programs, trained networks;
 //! * [`chain`], [`deployment`], [`classifier`]: connecting, deploying, asking a deployed contract;
-//! * [`deploy`], [`compare`], [`evaluate`], [`classify`]: the subcommands, arguments included;
+//! * [`deploy`], [`compare`], [`evaluate`], [`classify`], [`node`]: the subcommands, arguments included;
 //! * [`gas`], [`report`], [`plot`], [`progress`]: figures and how they are shown.
 
 pub mod abi;
@@ -21,6 +21,7 @@ pub mod error;
 pub mod evaluate;
 pub mod gas;
 pub mod models;
+pub mod node;
 pub mod plot;
 pub mod progress;
 pub mod report;

@@ -1,7 +1,7 @@
 //! `inkling`: see [`inkling`] for the library under it.
 
 use clap::{Parser, Subcommand};
-use inkling::{classify, compare, deploy, evaluate};
+use inkling::{classify, compare, deploy, evaluate, node};
 use std::process::ExitCode;
 
 /// Quantized neural networks in Arbitrum Stylus contracts: deploy them, run them, compare their gas with Solidity's.
@@ -24,6 +24,7 @@ enum Command {
     Evaluate(evaluate::Args),
     Classify(classify::Args),
     Deploy(deploy::Args),
+    Node(node::Args),
 }
 
 #[tokio::main]
@@ -33,6 +34,7 @@ async fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(args).await,
         Command::Classify(args) => classify::run(args).await,
         Command::Deploy(args) => deploy::run(args).await,
+        Command::Node(args) => node::run(args).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,6 +61,7 @@ mod tests {
         assert!(parse("inkling compare").is_ok());
         assert!(parse("inkling evaluate --model mlp-64 --samples 10").is_ok());
         assert!(parse("inkling classify 7 --json --contract packed").is_ok());
+        assert!(parse("inkling node --port 0 --cors http://a.example,http://b.example").is_ok());
         let remote = "inkling deploy --rpc http://localhost:8547 --private-key-env KEY";
         assert!(parse(remote).is_ok());
         // There is no deployment to an endpoint without a key, and no key on the command line.

@@ -19,13 +19,13 @@ use serde_json::json;
 pub(super) const CALL_GAS: u64 = 50_000_000;
 
 /// A call as it is asked for: parameters are the transaction, the block, accounts and block set otherwise.
-struct Call {
-    request: TxRequest,
-    options: CallOptions,
+pub(super) struct Call {
+    pub(super) request: TxRequest,
+    pub(super) options: CallOptions,
 }
 
 impl Call {
-    fn parse(chain: &Chain, p: &Params) -> Result<Self, RpcError> {
+    pub(super) fn parse(chain: &Chain, p: &Params) -> Result<Self, RpcError> {
         let call: TransactionRequest = p.get(0)?;
         let price = price(chain, &call)?;
         let options = CallOptions {

@@ -9,11 +9,13 @@
 //! | [`blocks`] | blocks, transactions and receipts as JSON, fees |
 //! | [`logs`] | `eth_getLogs`, filters |
 //! | [`accounts`] | the accounts that this node signs for, and those it pretends to |
+//! | [`debug`] | what happened inside a transaction |
 //! | [`dev`] | `evm_`, `anvil_`, `hardhat_`: what test modes of client libraries set |
 
 mod accounts;
 mod blocks;
 mod call;
+mod debug;
 mod dev;
 mod error;
 mod logs;
@@ -129,6 +131,10 @@ pub(crate) fn dispatch(node: &Node, method: &str, params: Value) -> RpcResult {
         "eth_getFilterChanges" => node.filters().changes(&chain, p.get(0)?),
         "eth_getFilterLogs" => node.filters().logs(&chain, p.get(0)?),
         "eth_uninstallFilter" => Ok(json!(node.filters().remove(p.get(0)?))),
+
+        "debug_traceTransaction" => debug::trace_transaction(&chain, &p),
+        "debug_traceBlockByNumber" | "debug_traceBlockByHash" => debug::trace_block(&chain, &p),
+        "debug_traceCall" => debug::trace_call(&chain, &p),
 
         _ => dev::dispatch(node, method, &p),
     }

@@ -23,6 +23,11 @@ impl Params {
         }
     }
 
+    /// The first parameters alone.
+    pub(super) fn first(&self, count: usize) -> Self {
+        Self(self.0.iter().take(count).cloned().collect())
+    }
+
     pub(super) fn get<T: DeserializeOwned>(&self, index: usize) -> Result<T, RpcError> {
         let Some(value) = self.0.get(index) else {
             let message = format!("missing value for required argument {index}");

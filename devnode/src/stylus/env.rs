@@ -48,6 +48,8 @@ pub(super) struct Env {
     pub(super) return_data: Bytes,
     /// The account whose code was read last, and the code.
     pub(super) last_code: Option<(Address, Bytes)>,
+    /// Whether the chain wants a record of each hostio.
+    pub(super) traced: bool,
 }
 
 /// The program's exports that the host uses.
@@ -67,6 +69,7 @@ impl Env {
     ///
     /// `host` must stay valid and be used through nothing else until this value is dropped.
     pub(super) unsafe fn new(host: &mut dyn StylusHost, ctx: Context, args: &[u8]) -> Self {
+        let traced = host.is_traced();
         let host: *mut (dyn StylusHost + '_) = host;
         // SAFETY: only the lifetime changes; the caller keeps the referent alive for as long as `self`
         let host: *mut (dyn StylusHost + 'static) = unsafe { std::mem::transmute(host) };
@@ -80,6 +83,7 @@ impl Env {
             cache: StorageCache::default(),
             return_data: Bytes::new(),
             last_code: None,
+            traced,
         }
     }
 

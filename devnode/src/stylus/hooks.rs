@@ -7,6 +7,7 @@ use super::env::{Done, Env, Escape, Hostio};
 use super::hostio::Kind;
 use super::module::HOOKS;
 use super::pricing::{self, hostio};
+use super::record::Word;
 
 /// Pays for `pages` more pages. Unlike the others it takes its base price only where there is nothing to pay for.
 /// The count is cut to 16 bits, as its type in Nitro says; growing by more than that fails anyway.
@@ -15,10 +16,23 @@ fn pay_for_memory_grow(caller: Caller<'_, Env>, pages: u32) -> Done {
         0 => Hostio::start(caller, hostio::PLAIN).map(|_| ()),
         pages => {
             let mut io = Hostio::start(caller, 0)?;
+            let params = [pages.into()];
+            let begun = io.begin("pay_for_memory_grow", 0, &params);
             let cost = io.env().host().add_pages(pages);
-            io.buy_gas(cost)
+            io.buy_gas(cost)?;
+            io.end(begun, 0);
+            Ok(())
         }
     }
+}
+
+/// Ends the program. It costs nothing, and does not come back.
+fn exit_early(caller: Caller<'_, Env>, status: u32) -> Done {
+    let mut io = Hostio::start(caller, 0)?;
+    let params = [status.into()];
+    let begun = io.begin("exit_early", 0, &params);
+    io.end(begun, 0);
+    Err(Escape::Exit(status))
 }
 
 /// Registers a hostio: its name, its base price, its parameters, and what it does with a [`Hostio`].
@@ -26,9 +40,14 @@ macro_rules! hostios {
     ($linker:ident; $($name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?, $ink:expr, |$io:ident| $body:expr;)*) => {$(
         $linker.func_wrap(HOOKS, stringify!($name), |caller: Caller<'_, Env>, $($arg: $ty),*| {
             let run = || -> Done<hostios!(@ret $($ret)?)> {
+                let price = $ink;
                 #[allow(unused_mut)]
-                let mut $io = Hostio::start(caller, $ink)?;
-                $body
+                let mut $io = Hostio::start(caller, price)?;
+                let params = [$(u64::from($arg)),*];
+                let begun = $io.begin(stringify!($name), price, &params);
+                let result = $body?;
+                $io.end(begun, Word::word(result));
+                Ok(result)
             };
             run().map_err(wasmtime::Error::from)
         })?;
@@ -44,7 +63,6 @@ pub(super) fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Env>> {
     hostios! { linker;
         read_args(ptr: u32), hostio::PLAIN, |io| io.read_args(ptr);
         write_result(ptr: u32, len: u32), hostio::PLAIN, |io| io.write_result(ptr, len);
-        exit_early(status: u32), 0, |_io| Err(Escape::Exit(status));
 
         storage_load_bytes32(key: u32, dest: u32), hostio::STORAGE, |io| io.storage_load(key, dest);
         storage_cache_bytes32(key: u32, value: u32), hostio::STORAGE, |io| io.storage_cache(key, value);
@@ -102,6 +120,9 @@ pub(super) fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Env>> {
     }
     linker.func_wrap(HOOKS, "pay_for_memory_grow", |caller: Caller<'_, Env>, pages: u32| {
         pay_for_memory_grow(caller, pages).map_err(wasmtime::Error::from)
+    })?;
+    linker.func_wrap(HOOKS, "exit_early", |caller: Caller<'_, Env>, status: u32| {
+        exit_early(caller, status).map_err(wasmtime::Error::from)
     })?;
     Ok(linker)
 }

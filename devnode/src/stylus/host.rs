@@ -5,6 +5,7 @@
 //! Nitro's Stylus runtime sends to its Go side (`EvmApi` in Nitro's `crates/arbutil/src/evm/api.rs`, answered by
 //! `arbos/programs/api.go`), in gas, never in ink.
 
+use super::record::HostioRecord;
 use alloy_primitives::{Address, B256, Bytes, U256};
 
 /// How a state-changing request ended.
@@ -108,4 +109,12 @@ pub trait StylusHost {
 
     /// Opens `pages` more WASM pages in this transaction and returns their cost (`arbos/programs/memory.go`).
     fn add_pages(&mut self, pages: u16) -> u64;
+
+    /// Whether a tracer wants to know of each hostio.
+    fn is_traced(&self) -> bool {
+        false
+    }
+
+    /// Tells the tracer of a hostio.
+    fn record(&mut self, _record: HostioRecord) {}
 }

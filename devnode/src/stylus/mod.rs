@@ -28,7 +28,8 @@
 //! | [`activate`](mod@activate) | what activation records and costs |
 //! | [`program`] | compiling and running |
 //! | `env`, `hooks`, `hostio` | the functions that a program imports: their ground, their table, their work |
-//! | `storage` | the write-back cache of storage words |
+//! | `record` | what tracers are told of a hostio |
+| `storage` | the write-back cache of storage words |
 //! | [`host`] | what the VM asks of the chain |
 
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub mod module;
 pub mod params;
 pub mod pricing;
 pub mod program;
+mod record;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -54,4 +56,5 @@ pub use activate::{Activation, ActivationError, activate};
 pub use code::{compress, decompress, is_program};
 pub use host::{CallKind, CallResult, CreateResult, HostError, HostStatus, StylusHost};
 pub use params::{PresetError, StylusParams};
+pub use record::HostioRecord;
 pub use program::{CallContext, CompileError, Context, Outcome, Program, RunResult};

@@ -11,7 +11,7 @@
 //! chain's code are there, and takes a new segment from the heap where they are not. How deep they nest is the chain's
 //! to bound (1,024 calls, and 63/64 of the gas at each).
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use std::sync::LazyLock;
 use wasmtime::{Config, Engine, Extern, Instance, InstancePre, Linker, OptLevel, Store, Trap, Val};
 
@@ -21,6 +21,7 @@ use super::host::StylusHost;
 use super::instrument::{INK_LEFT, INK_STATUS, STACK_LEFT, instrument};
 use super::module::{ENTRY_POINT, MEMORY, Module, ModuleError};
 use super::params::StylusParams;
+use super::record::HostioRecord;
 
 /// Bytes of native stack for the WASM frames of one run, where the stack limit is that of ArbOS 50 or less.
 pub const WASM_STACK: usize = 2 << 20;
@@ -189,6 +190,10 @@ impl Program {
             Ok(handles) => handles,
             Err(error) => return failure(error),
         };
+        if store.data().traced {
+            let args = Bytes::copy_from_slice(&(call.args.len() as u32).to_be_bytes());
+            mark(&mut store, "user_entrypoint", args, Bytes::new(), ink);
+        }
         let result = instance
             .get_typed_func::<u32, u32>(&mut store, ENTRY_POINT)
             .and_then(|entry| entry.call(&mut store, call.args.len() as u32));
@@ -210,6 +215,10 @@ impl Program {
                 }
             },
         };
+        if store.data().traced {
+            let outs = Bytes::copy_from_slice(&status.to_be_bytes());
+            mark(&mut store, "user_returned", Bytes::new(), outs, ink);
+        }
         let outs = store.into_data().outs;
         let outcome = match status {
             0 => Outcome::Success(outs),
@@ -217,6 +226,13 @@ impl Program {
         };
         RunResult { outcome, ink_left }
     }
+}
+
+/// Records that the program begins or ends; the ink is that of the beginning both times, as in Nitro's
+/// `crates/stylus/src/run.rs`.
+fn mark(store: &mut Store<Env>, name: &'static str, args: Bytes, outs: Bytes, ink: u64) {
+    let record = HostioRecord { name, args, outs, start_ink: ink, end_ink: ink };
+    store.data_mut().host().record(record);
 }
 
 /// Fills the meters and gives the hostios their handles.

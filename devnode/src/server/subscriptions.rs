@@ -1,0 +1,133 @@
+//! `eth_subscribe`: new heads, logs and pending transactions, sent as they come.
+//!
+//! A subscriber that does not read what it is sent is dropped: nothing is kept for it beyond the buffer of its
+//! connection and that of the node's events.
+
+use super::dispatch::object;
+use crate::node::{Node, NodeEvent, RpcError};
+use alloy::rpc::types::Filter;
+use jsonrpsee::{
+    PendingSubscriptionSink, RpcModule,
+    server::{IdProvider, Methods},
+    types::{ErrorObjectOwned, Params, SubscriptionId},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json, value::to_raw_value};
+use std::{sync::Arc, time::Duration};
+
+/// How long a subscriber may leave its connection's buffer full.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Subscription ids as geth makes them: 128 random bits as a hex number (`rpc/subscription.go`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HexIds;
+
+impl IdProvider for HexIds {
+    fn next_id(&self) -> SubscriptionId<'static> {
+        SubscriptionId::Str(format!("{:#x}", rand::random::<u128>()).into())
+    }
+}
+
+/// `eth_subscribe` and `eth_unsubscribe`.
+pub(super) fn methods(node: Node) -> Methods {
+    let mut module = RpcModule::new(node);
+    module
+        .register_subscription(
+            "eth_subscribe",
+            "eth_subscription",
+            "eth_unsubscribe",
+            |params, pending, node, _| subscribe(params, pending, node),
+        )
+        .expect("the names are not taken: there are no others");
+    module.into()
+}
+
+/// What is subscribed to.
+enum Topic {
+    Heads,
+    /// With a filter as `eth_getLogs` takes it, but for the blocks.
+    Logs(Map<String, Value>),
+    Pending,
+}
+
+impl Topic {
+    fn parse(params: &Params<'_>) -> Result<Self, RpcError> {
+        let mut params = params.sequence();
+        let invalid = |error: ErrorObjectOwned| RpcError::invalid_params(error.message());
+        let kind: String = params.next().map_err(invalid)?;
+        match &*kind {
+            "newHeads" => Ok(Self::Heads),
+            "newPendingTransactions" => match params.optional_next::<bool>().map_err(invalid)? {
+                Some(true) => {
+                    Err(RpcError::invalid_params("full transactions are not sent, only hashes"))
+                }
+                _ => Ok(Self::Pending),
+            },
+            "logs" => {
+                let filter: Option<Map<String, Value>> = params.optional_next().map_err(invalid)?;
+                let mut filter = filter.unwrap_or_default();
+                filter.retain(|name, _| matches!(&**name, "address" | "topics"));
+                Filter::deserialize(Value::Object(filter.clone()))
+                    .map_err(|error| RpcError::invalid_params(error.to_string()))?;
+                Ok(Self::Logs(filter))
+            }
+            _ => Err(RpcError {
+                code: -32_601,
+                message: format!("no {kind:?} subscription in eth namespace"),
+                data: None,
+            }),
+        }
+    }
+
+    /// What to send when `event` has happened.
+    fn notifications(&self, node: &Node, event: NodeEvent) -> Vec<Value> {
+        match (self, event) {
+            (Self::Heads, NodeEvent::Block(block)) => {
+                let head = node.handle("eth_getBlockByHash", json!([block.hash, false]));
+                // A block that was reverted meanwhile is null.
+                let Ok(Value::Object(mut head)) = head else { return Vec::new() };
+                // A header and no more: `RPCMarshalHeader` in go-ethereum's `internal/ethapi/api.go`.
+                for field in ["transactions", "uncles", "size", "totalDifficulty"] {
+                    head.remove(field);
+                }
+                vec![Value::Object(head)]
+            }
+            (Self::Logs(filter), NodeEvent::Block(block)) => {
+                let mut filter = filter.clone();
+                filter.insert("blockHash".into(), json!(block.hash));
+                match node.handle("eth_getLogs", json!([filter])) {
+                    Ok(Value::Array(logs)) => logs,
+                    _ => Vec::new(),
+                }
+            }
+            (Self::Pending, NodeEvent::Pending(hash)) => vec![json!(hash)],
+            _ => Vec::new(),
+        }
+    }
+}
+
+async fn subscribe(params: Params<'static>, pending: PendingSubscriptionSink, node: Arc<Node>) {
+    let topic = match Topic::parse(&params) {
+        Ok(topic) => Arc::new(topic),
+        Err(error) => return pending.reject(object(error)).await,
+    };
+    // Before the client knows that it has subscribed, so that it misses nothing from then on.
+    let mut events = node.subscribe();
+    let Ok(sink) = pending.accept().await else { return };
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = sink.closed() => return,
+        };
+        // One that lags is dropped.
+        let Ok(event) = event else { return };
+        let (topic, node) = (topic.clone(), node.clone());
+        let made = tokio::task::spawn_blocking(move || topic.notifications(&node, event)).await;
+        for notification in made.unwrap_or_default() {
+            let Ok(message) = to_raw_value(&notification) else { return };
+            if sink.send_timeout(message, PATIENCE).await.is_err() {
+                return;
+            }
+        }
+    }
+}
