@@ -557,7 +557,7 @@ impl Chain {
         let number = open.env.number.saturating_to();
         self.before.insert(number, std::mem::replace(&mut self.state, open.state.clone()));
         if self.before.len() as u64 > HISTORY {
-            self.before = self.before.without(&self.before.get_min().map_or(0, |(&n, _)| n));
+            self.before = self.before.without_min().1;
         }
         self.open = None;
         self.clock.sealed();

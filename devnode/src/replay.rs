@@ -220,10 +220,8 @@ fn move_to_block(chain: &mut Chain, path: &Path, call: &Call) -> Result<(), Repl
         let (path, call) = (path.into(), call.name.clone());
         return Err(ReplayError::Block { path, call, block, latest });
     }
-    while chain.number() + 1 < block {
-        chain.set_next_time(0);
-        chain.mine_empty();
-    }
+    chain.set_next_time(0);
+    chain.skip_to(block);
     chain.set_next_time(call.timestamp.to());
     Ok(())
 }

@@ -83,7 +83,7 @@ fn failure(result: InstructionResult) -> Option<String> {
     match result {
         _ if result.is_ok() => None,
         InstructionResult::Revert => Some("execution reverted".into()),
-        _ if result.is_out_of_gas() => Some("out of gas".into()),
+        InstructionResult::OutOfGas => Some("out of gas".into()),
         other => Some(format!("{other:?}")),
     }
 }

@@ -8,7 +8,7 @@
 //! # async fn ask(provider: impl Provider) { provider.get_chain_id().await; }
 //! ```
 
-use crate::node::{Node, RpcError};
+use crate::{node::Node, rpc::RpcError};
 use alloy::{
     rpc::json_rpc::{
         ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest,

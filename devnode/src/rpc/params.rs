@@ -61,7 +61,7 @@ impl Params {
 
     /// A storage slot: a quantity, or a word with its leading zeros.
     pub(super) fn slot(&self, index: usize) -> Result<U256, RpcError> {
-        self.get::<B256>(index).map(U256::from).or_else(|_| self.get(index))
+        self.get::<B256>(index).map(Into::into).or_else(|_| self.get(index))
     }
 
     /// Where to execute or to read: after the latest block where the parameter is left out.

@@ -4,7 +4,7 @@
 //! A request that panics is answered with an internal error; the thread and the node live on.
 
 use super::Limits;
-use crate::node::{Node, RpcError};
+use crate::{node::Node, rpc::RpcError};
 use jsonrpsee::{
     core::middleware::{Batch, BatchEntry, Notification},
     server::{

@@ -4,7 +4,10 @@
 //! connection and that of the node's events.
 
 use super::dispatch::object;
-use crate::node::{Node, NodeEvent, RpcError};
+use crate::{
+    node::{Node, NodeEvent},
+    rpc::RpcError,
+};
 use alloy::rpc::types::Filter;
 use jsonrpsee::{
     PendingSubscriptionSink, RpcModule,

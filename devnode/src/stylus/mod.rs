@@ -29,7 +29,7 @@
 //! | [`program`] | compiling and running |
 //! | `env`, `hooks`, `hostio` | the functions that a program imports: their ground, their table, their work |
 //! | `record` | what tracers are told of a hostio |
-| `storage` | the write-back cache of storage words |
+//! | `storage` | the write-back cache of storage words |
 //! | [`host`] | what the VM asks of the chain |
 
 #[cfg(test)]
