@@ -1,6 +1,7 @@
 //! Blocks and the transactions in them, as they are kept.
 
 use crate::tx::TxOutcome;
+use alloy::rlp::Encodable;
 use alloy::{
     consensus::{
         Eip658Value, Header, Receipt, ReceiptEnvelope, ReceiptWithBloom, TxEnvelope, TxType, proofs,
@@ -8,7 +9,6 @@ use alloy::{
     eips::eip2718::Encodable2718,
 };
 use alloy_primitives::{Address, B256, Bloom, U256, logs_bloom};
-use alloy::rlp::Encodable;
 use serde::{Deserialize, Serialize};
 
 /// A block.

@@ -7,9 +7,7 @@ use crate::{
     arbos,
     evm::{ArbEvm, Ctx, access_cost},
     memory::page_cost,
-    stylus::{
-        CallKind, CallResult, CreateResult, HostError, HostStatus, HostioRecord, StylusHost,
-    },
+    stylus::{CallKind, CallResult, CreateResult, HostError, HostStatus, HostioRecord, StylusHost},
 };
 use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256};
 use revm::{

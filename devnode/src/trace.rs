@@ -118,9 +118,7 @@ impl Frame {
                 let (from, value) = (create.caller(), Some(create.value()));
                 (kind, from, None, value, create.gas_limit(), create.init_code().clone())
             }
-            FrameInput::Empty => {
-                ("", Address::ZERO, None, None, 0, Bytes::new())
-            }
+            FrameInput::Empty => ("", Address::ZERO, None, None, 0, Bytes::new()),
         };
         Self {
             kind,
@@ -164,7 +162,8 @@ pub(crate) fn stylus_json(frame: &Frame) -> Value {
                     "endInk": record.end_ink,
                 });
                 let is_call = record.name.ends_with("call_contract");
-                let frame = steps.pop_if(|last| is_call && last["name"] == format!("evm_{}", record.name));
+                let frame =
+                    steps.pop_if(|last| is_call && last["name"] == format!("evm_{}", record.name));
                 if let Some(mut frame) = frame {
                     json["address"] = frame["address"].take();
                     json["steps"] = frame["steps"].take();

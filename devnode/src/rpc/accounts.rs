@@ -50,6 +50,11 @@ impl Accounts {
         self.impersonate_all = on;
     }
 
+    /// Refuses an account that this node neither signs for nor pretends to be.
+    fn check(&self, address: Address) -> Result<(), RpcError> {
+        if self.impersonates(address) { Ok(()) } else { self.signer(address).map(|_| ()) }
+    }
+
     fn signer(&self, address: Address) -> Result<PrivateKeySigner, RpcError> {
         let signer = self.signers.iter().find(|signer| signer.address() == address);
         signer.cloned().ok_or_else(|| RpcError::server("unknown account"))
@@ -81,9 +86,7 @@ fn send_envelope(
 /// Signs what is asked for, where it must be signed, and takes it.
 pub(super) fn send(node: &Node, p: &Params) -> RpcResult {
     let asked = filled(node, p)?;
-    let from = asked.from.unwrap_or_default();
-    let impersonated = node.accounts().impersonates(from);
-    if impersonated {
+    if node.accounts().impersonates(asked.from.unwrap_or_default()) {
         let mut request = request(&asked, asked.max_fee_per_gas.unwrap_or_default())?;
         request.nonce = asked.nonce;
         request.gas_limit = asked.gas.unwrap_or_default();
@@ -106,9 +109,8 @@ pub(super) fn sign_transaction(node: &Node, p: &Params) -> RpcResult {
 /// A signature after EIP-191.
 pub(super) fn sign_message(node: &Node, address: Address, message: &[u8]) -> RpcResult {
     let signer = node.accounts().signer(address)?;
-    let signature = signer
-        .sign_message_sync(message)
-        .map_err(|error| RpcError::server(error.to_string()))?;
+    let signature =
+        signer.sign_message_sync(message).map_err(|error| RpcError::server(error.to_string()))?;
     Ok(json!(Bytes::from(signature.as_bytes())))
 }
 
@@ -120,6 +122,7 @@ fn filled(node: &Node, p: &Params) -> Result<TransactionRequest, RpcError> {
     let Some(from) = asked.from else {
         return Err(RpcError::invalid_params("missing value for required argument from"));
     };
+    node.accounts().check(from)?;
     asked.nonce = Some(asked.nonce.unwrap_or_else(|| chain.pending_nonce(from)));
     asked.chain_id = Some(config.chain_id);
     // Twice the base fee leaves room for it to rise; what is not needed is not paid.

@@ -148,10 +148,8 @@ pub(super) fn fee_history(chain: &Chain, p: &Params) -> RpcResult {
     let count = p.count(0)?.min(1024);
     let newest = number_of(chain, p.get(1)?);
     if newest > chain.number() {
-        let message = format!(
-            "request beyond head block: requested {newest}, head {}",
-            chain.number()
-        );
+        let message =
+            format!("request beyond head block: requested {newest}, head {}", chain.number());
         return Err(RpcError::server(message));
     }
     let percentiles = p.optional::<Vec<f64>>(2)?.unwrap_or_default();

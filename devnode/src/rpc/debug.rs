@@ -45,9 +45,9 @@ impl Options {
                 let message = format!("no tracer {name}: there are stylusTracer and callTracer");
                 Err(RpcError::server(message))
             }
-            None => Err(RpcError::server(
-                "no opcode logger: name a tracer, stylusTracer or callTracer",
-            )),
+            None => {
+                Err(RpcError::server("no opcode logger: name a tracer, stylusTracer or callTracer"))
+            }
         }
     }
 }

@@ -97,9 +97,9 @@ pub(crate) fn dispatch(node: &Node, method: &str, params: Value) -> RpcResult {
         "eth_getBlockReceipts" => {
             Ok(p.block(&chain)?.map_or(Value::Null, |block| blocks::receipts(&block)))
         }
-        "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => Ok(p
-            .block(&chain)?
-            .map_or(Value::Null, |block| quantity(block.txs.len() as u64))),
+        "eth_getBlockTransactionCountByNumber" | "eth_getBlockTransactionCountByHash" => {
+            Ok(p.block(&chain)?.map_or(Value::Null, |block| quantity(block.txs.len() as u64)))
+        }
         "eth_getTransactionByBlockNumberAndIndex" | "eth_getTransactionByBlockHashAndIndex" => {
             let index = p.get::<U64>(1)?.saturating_to();
             Ok(p.block(&chain)?.map_or(Value::Null, |block| blocks::tx_at(&block, index)))

@@ -37,7 +37,10 @@ impl Params {
             .map_err(|error| RpcError::invalid_params(format!("invalid argument {index}: {error}")))
     }
 
-    pub(super) fn optional<T: DeserializeOwned>(&self, index: usize) -> Result<Option<T>, RpcError> {
+    pub(super) fn optional<T: DeserializeOwned>(
+        &self,
+        index: usize,
+    ) -> Result<Option<T>, RpcError> {
         match self.0.get(index) {
             None | Some(Value::Null) => Ok(None),
             Some(_) => self.get(index).map(Some),

@@ -56,5 +56,5 @@ pub use activate::{Activation, ActivationError, activate};
 pub use code::{compress, decompress, is_program};
 pub use host::{CallKind, CallResult, CreateResult, HostError, HostStatus, StylusHost};
 pub use params::{PresetError, StylusParams};
-pub use record::HostioRecord;
 pub use program::{CallContext, CompileError, Context, Outcome, Program, RunResult};
+pub use record::HostioRecord;

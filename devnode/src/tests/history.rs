@@ -57,7 +57,8 @@ fn code_in_a_call_sees_the_block_that_it_names() {
     chain.mine();
     let node = Node::new(chain);
     let words = |params: Value| {
-        let output: Bytes = serde_json::from_value(node.handle("eth_call", params).unwrap()).unwrap();
+        let output: Bytes =
+            serde_json::from_value(node.handle("eth_call", params).unwrap()).unwrap();
         [0, 32, 64].map(|at| U256::from_be_slice(&output[at..at + 32]).to::<u64>())
     };
     let genesis = 1_770_000_000;

@@ -12,7 +12,8 @@ fn calls_and_estimates_have_at_most_50_million_gas() {
     let left = node.handle("eth_call", call(A)).unwrap();
     assert_eq!(left, json!(B256::from(U256::from(50_000_000 - 21_000 - 2))));
     assert_eq!(rpc_error(&node, "eth_call", call(B)).1, "out of gas");
-    assert_eq!(rpc_error(&node, "eth_estimateGas", call(B)).1, "out of gas");
+    let error = rpc_error(&node, "eth_estimateGas", call(B)).1;
+    assert_eq!(error, "gas required exceeds allowance (32000000)");
     assert!(node.handle("eth_estimateGas", call(A)).is_ok());
 }
 

@@ -68,7 +68,8 @@ fn the_node_signs_for_its_accounts_alone() {
     assert_eq!(ask(&node, "eth_getBalance", json!([B])), json!("0xa"));
     // EIP-191: the signature of "hi" recovers to the account.
     let signature: Bytes =
-        serde_json::from_value(ask(&node, "personal_sign", json!(["0x6869", DEV_ACCOUNT]))).unwrap();
+        serde_json::from_value(ask(&node, "personal_sign", json!(["0x6869", DEV_ACCOUNT])))
+            .unwrap();
     let signature = alloy_primitives::Signature::try_from(&signature[..]).unwrap();
     assert_eq!(signature.recover_address_from_msg("hi").unwrap(), DEV_ACCOUNT);
 }
@@ -151,9 +152,8 @@ fn access_lists_name_what_is_touched() {
 #[test]
 fn parameters_that_contradict_are_refused() {
     let node = node();
-    let refused = |call: Value, rest: Value| {
-        rpc_error(&node, "eth_call", json!([call, "latest", rest])).1
-    };
+    let refused =
+        |call: Value, rest: Value| rpc_error(&node, "eth_call", json!([call, "latest", rest])).1;
     let both = json!({ "to": A, "gasPrice": "0x1", "maxFeePerGas": "0x1" });
     let words = "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified";
     assert_eq!(refused(both, json!({})), words);
