@@ -1,5 +1,6 @@
 //! The chain as a whole: transactions of every kind, EVM and Stylus code calling each other, JSON-RPC.
 
+mod activation;
 mod creation;
 mod frame_host;
 mod guards;
