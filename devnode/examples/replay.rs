@@ -17,20 +17,23 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let (mut sum, mut count, mut failures) = (Replay::default(), 0, 0);
+    let mut failed = |why: String| {
+        println!("{why}");
+        failures += 1;
+    };
     for path in &paths {
-        let found = files(path).and_then(|found| {
-            count += found.len();
-            if found.is_empty() {
-                println!("{}: no vector files", path.display());
-                failures += 1;
+        let found = match files(path) {
+            Ok(found) if !found.is_empty() => found,
+            Ok(_) => {
+                failed(format!("{}: no vector files", path.display()));
+                continue;
             }
-            Ok(found)
-        });
-        let found = found.unwrap_or_else(|error| {
-            println!("{error}");
-            failures += 1;
-            Vec::new()
-        });
+            Err(error) => {
+                failed(error.to_string());
+                continue;
+            }
+        };
+        count += found.len();
         for file in found {
             match replay(&file) {
                 Ok(result) => {
@@ -39,10 +42,7 @@ fn main() -> ExitCode {
                     }
                     sum.add(result);
                 }
-                Err(error) => {
-                    println!("{error}");
-                    failures += 1;
-                }
+                Err(error) => failed(error.to_string()),
             }
         }
     }

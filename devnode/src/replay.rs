@@ -37,18 +37,9 @@ pub enum ReplayError {
     /// A program that stands beside the one under test does not activate.
     #[error("{0}: {1}")]
     Activation(PathBuf, ChainError),
-    /// A call is in a block that is over, or absurdly far away.
-    #[error("{path}: {call}: block {block} cannot follow block {latest}")]
-    Block {
-        /// The file.
-        path: PathBuf,
-        /// Name of the call.
-        call: String,
-        /// The block it wants.
-        block: u64,
-        /// The latest block.
-        latest: u64,
-    },
+    /// A call is in a block that is over, or absurdly far away: its name, its block, the latest block.
+    #[error("{0}: {1}: block {2} cannot follow block {3}")]
+    Block(PathBuf, String, u64, u64),
 }
 
 /// A field that is not as recorded.
@@ -217,8 +208,7 @@ const MAX_GAP: u64 = 100_000;
 fn move_to_block(chain: &mut Chain, path: &Path, call: &Call) -> Result<(), ReplayError> {
     let (block, latest) = (call.block.to::<u64>(), chain.number());
     if !(latest + 1..=latest + MAX_GAP).contains(&block) {
-        let (path, call) = (path.into(), call.name.clone());
-        return Err(ReplayError::Block { path, call, block, latest });
+        return Err(ReplayError::Block(path.into(), call.name.clone(), block, latest));
     }
     chain.set_next_time(0);
     chain.skip_to(block);

@@ -1,9 +1,17 @@
 //! The chain as a whole: transactions of every kind, EVM and Stylus code calling each other, JSON-RPC.
 
+mod activation;
+mod creation;
+mod frame_host;
+mod guards;
 mod history;
 mod nitro;
+mod programs;
 mod rpc;
+mod sample;
+mod storage;
 mod tools;
+mod versions;
 
 use crate::{
     arbos::{DEV_ACCOUNT, DEV_PRIVATE_KEY, TX_GAS_CAP},

@@ -123,3 +123,44 @@ fn activation_gas(module: &Module<'_>, opcodes: u64) -> u64 {
         + opcodes * 535 / 1_000;
     microseconds * GAS_PER_MICROSECOND
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = r#"(memory (export "memory") 1 1)
+        (func (export "user_entrypoint") (param i32) (result i32) i32.const 0)"#;
+
+    /// Length of a module, cached init cost, init cost, activation gas.
+    fn costs(more: &str) -> (usize, u16, u16, u64) {
+        let wasm = wat::parse_str(format!("(module {LEAST} {more})")).unwrap();
+        let params = StylusParams::ARBOS_51;
+        let got = activate(&wasm, &params, params.page_limit).unwrap();
+        (wasm.len(), got.cached_init_cost, got.init_cost, got.gas)
+    }
+
+    /// 1 function, 4 globals (the meters'), 2 parameters and results, 1 page, 31 opcodes (2, and 29 of instrumentation).
+    /// Cached: ⌊4 · 1.628⌋ + 5. Init: ⌊8.252⌋ + ⌊2 · 1.059⌋ + ⌊64 · 0.1286⌋. Activation, in microseconds: ⌊64 · 0.31733⌋
+    /// + 2,217 + ⌊31 · 0.535⌋, at 28 gas.
+    #[test]
+    fn the_least_program() {
+        assert_eq!(costs(""), (64, 6 + 5, 8 + 2 + 8, (20 + 2_217 + 16) * 28));
+    }
+
+    /// A segment of 1,000 bytes is 1,006 with its header and the section 1,010. Cached: ⌊1,006 · 0.75244⌋ more, and 1 for
+    /// the 1,074 bytes of WASM. Activation counts the 1,000 bytes alone: ⌊1,000 · 0.17376⌋.
+    #[test]
+    fn data_segments() {
+        let data = format!(r#"(data (i32.const 0) "{}")"#, "x".repeat(1000));
+        let activation = (340 + 173 + 2_217 + 16) * 28;
+        assert_eq!(costs(&data), (1_074, 6 + 5 + 756 + 1, 8 + 2 + 138, activation));
+    }
+
+    /// 100 functions in a table are 105 bytes with their header, in activation too: ⌊105 · 0.75244⌋, ⌊105 · 0.17376⌋.
+    #[test]
+    fn element_segments() {
+        let element = format!("(table 100 funcref) (elem (i32.const 0) func {})", "0 ".repeat(100));
+        let activation = (56 + 18 + 2_217 + 16) * 28;
+        assert_eq!(costs(&element), (178, 6 + 5 + 79, 8 + 2 + 22, activation));
+    }
+}

@@ -1,8 +1,9 @@
 //! Contract code of a program: `ef f0 00`, a dictionary byte, and the brotli-compressed WASM.
 //!
 //! Byte `ef` is what EIP-3541 keeps out of ordinary deployments, so no EVM contract can be mistaken for a program.
-//! The dictionary byte names the brotli dictionary: 0 is none; 1, a dictionary of common Stylus code, is not
-//! supported here. Source: `arbos/programs/programs.go` and `core/state/statedb_arbitrum.go` in Nitro's geth.
+//! The dictionary byte names the brotli dictionary: 0 is none, and what `cargo stylus` uses; 1 is a file of common Stylus
+//! code that comes with Nitro under Nitro's licence, so such programs are refused here. So are programs in fragments, which
+//! ArbOS 60 adds: a root `ef f0 02` that lists accounts of fragments `ef f0 01`. Source: `arbos/programs/programs.go` and `core/state/statedb_arbitrum.go` in Nitro's geth.
 
 use brotli::enc::BrotliEncoderParams;
 use std::io::Read;
@@ -22,6 +23,9 @@ pub enum CodeError {
     /// Compressed with a dictionary other than none.
     #[error("compression dictionary {0} is not supported")]
     Dictionary(u8),
+    /// A fragment of a program, or the root of one in fragments.
+    #[error("programs in fragments are not supported")]
+    Fragments,
     /// Not a brotli stream.
     #[error("the code is not valid brotli")]
     Brotli,
@@ -40,6 +44,9 @@ pub fn is_program(code: &[u8]) -> bool {
 /// No more than that is ever allocated, beside the decoder's window of at most 16 MiB: streams of brotli's "large
 /// window" extension, with windows of up to 1 GiB, are refused, as by the C decoder that Nitro uses.
 pub fn decompress(code: &[u8], max: usize) -> Result<Vec<u8>, CodeError> {
+    if let [0xef, 0xf0, 1 | 2, _, ..] = code {
+        return Err(CodeError::Fragments);
+    }
     if !is_program(code) {
         return Err(CodeError::NotProgram);
     }
@@ -91,6 +98,7 @@ mod tests {
         assert_eq!(decompress(&[0xef, 0xf0, 0], 10), Err(CodeError::NotProgram));
         assert_eq!(decompress(&[0x60, 0x80, 0x60, 0x40], 10), Err(CodeError::NotProgram));
         assert_eq!(decompress(&[0xef, 0xf0, 0, 1, 0], 10), Err(CodeError::Dictionary(1)));
+        assert_eq!(decompress(&[0xef, 0xf0, 2, 0, 0], 10), Err(CodeError::Fragments));
         assert_eq!(decompress(&[0xef, 0xf0, 0, 0, 0xff, 0xff], 10), Err(CodeError::Brotli));
     }
 

@@ -42,6 +42,8 @@ mod hooks;
 pub mod host;
 mod hostio;
 pub mod instrument;
+#[cfg(test)]
+mod metering_tests;
 pub mod module;
 pub mod params;
 pub mod pricing;

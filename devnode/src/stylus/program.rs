@@ -133,6 +133,7 @@ fn runtime(stack: usize) -> Result<Runtime, String> {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
+        .async_stack_size(stack) // unused, but no less may be asked for
         .max_wasm_stack(stack)
         .wasm_backtrace_max_frames(None) // traps are ordinary ends here
         .signals_based_traps(false) // the process's signals are not ours to take
