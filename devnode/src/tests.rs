@@ -1,7 +1,10 @@
 //! The chain as a whole: transactions of every kind, EVM and Stylus code calling each other, JSON-RPC.
 
+mod cache_manager;
 mod history;
+mod l1;
 mod nitro;
+mod precompiles;
 mod rpc;
 mod tools;
 
