@@ -7,11 +7,7 @@
 //! transaction or call grows with the state: each runs on an [`Overlay`] of it.
 
 use crate::{
-    arbos::{
-        self, Burner, DEV_ACCOUNT, ProgramRecord, genesis,
-        settings::{self, Settings},
-        words,
-    },
+    arbos::{self, Burner, DEV_ACCOUNT, ProgramRecord, genesis, settings::Settings, words},
     block::{Block, TxRecord},
     config::ChainConfig,
     error::ChainError,
@@ -199,6 +195,11 @@ impl Chain {
         self.state.storage(address, slot)
     }
 
+    /// What a transaction would take from ArbOS state now.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings::read(&mut Overlay::new(&self.state), &self.config.stylus)
+    }
+
     /// Base fee of the next block in wei.
     pub fn basefee(&self) -> u64 {
         self.storage(arbos::STATE_ADDRESS, words::BASE_FEE.slot()).saturating_to()
@@ -206,8 +207,7 @@ impl Chain {
 
     /// Stylus parameters in force.
     pub fn stylus(&self) -> StylusParams {
-        let word = self.storage(arbos::STATE_ADDRESS, words::STYLUS_PARAMS.slot());
-        settings::unpack(word, &self.config.stylus)
+        self.settings().stylus
     }
 
     /// The latest block.
@@ -503,7 +503,7 @@ impl Chain {
             debug: self.config.debug,
             recent: run.recent,
             recording: run.record.then(Box::default),
-            ..settings.scope(request, run.posting, block.beneficiary)
+            ..settings.scope(request, run.posting, &block)
         };
         let mut evm = ArbEvm::new(state, run.cfg, block, tx, scope);
         let result = ArbHandler::default().run(&mut evm)?;

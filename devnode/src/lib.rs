@@ -12,7 +12,8 @@
 //! ```
 //!
 //! The rules are those of ArbOS 51; each module names the file of Nitro that a rule comes from. What a live chain
-//! has and this one does not: posting data to L1 (so `gasUsedForL1` is 0), a base fee that moves, state roots.
+//! has and this one does not: an L1 (data is posted to none, though a price for it can be set), a base fee that moves by
+//! itself, state roots.
 
 pub mod arbos;
 pub mod block;
@@ -26,6 +27,7 @@ pub mod handler;
 pub mod l1_pricing;
 pub mod memory;
 pub mod node;
+pub mod node_interface;
 pub mod precompiles;
 pub mod predeploys;
 mod programs;

@@ -1,11 +1,14 @@
 //! The chain as a whole: transactions of every kind, EVM and Stylus code calling each other, JSON-RPC.
 
 mod activation;
+mod cache_manager;
 mod creation;
 mod frame_host;
 mod guards;
 mod history;
+mod l1;
 mod nitro;
+mod precompiles;
 mod programs;
 mod rpc;
 mod sample;

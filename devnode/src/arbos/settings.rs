@@ -11,7 +11,7 @@ use crate::{
     tx::TxRequest,
 };
 use alloy_primitives::{Address, U256};
-use revm::Database;
+use revm::{Database, context::BlockEnv};
 use std::convert::Infallible;
 
 /// What a transaction takes from ArbOS state.
@@ -56,15 +56,19 @@ impl Settings {
 }
 
 impl Settings {
-    /// The scope of a transaction under these settings in a block of `coinbase`'s; what only the chain knows is left out.
+    /// The scope of a transaction under these settings in `block`; what only the chain knows is left out.
     pub(crate) fn scope(
-        self,
+        mut self,
         request: &TxRequest,
         posting: Posting<'_>,
-        coinbase: Address,
+        block: &BlockEnv,
     ) -> TxScope {
+        // A call without a price sees a base fee of zero, but L1 has one.
+        if block.basefee > 0 {
+            self.base_fee = block.basefee;
+        }
         TxScope {
-            l1: l1_pricing::charge(&self, request, posting, coinbase),
+            l1: l1_pricing::charge(&self, request, posting, block.beneficiary),
             fees: FeeAccounts {
                 network: self.network_fee_account,
                 infra: self.infra_fee_account,

@@ -3,6 +3,7 @@
 use super::{Params, RpcError, RpcResult, quantity};
 use crate::{
     chain::{At, Chain},
+    node_interface,
     simulate::CallOptions,
     tx::{TxOutcome, TxRequest, TxStatus},
 };
@@ -89,6 +90,10 @@ fn price(chain: &Chain, call: &TransactionRequest) -> Result<u128, RpcError> {
 
 pub(super) fn call(chain: &Chain, p: &Params) -> RpcResult {
     let Call { request, options } = Call::parse(chain, p)?;
+    if request.to.to().is_some_and(|&to| node_interface::is_virtual(to)) {
+        let estimate = |inner: &TxRequest| estimated(chain, inner.clone(), options.clone());
+        return Ok(json!(node_interface::answer(chain, &request, estimate)?));
+    }
     let outcome = chain.simulate(&request, &options)?;
     match failure(&outcome) {
         Some(error) => Err(error),

@@ -1,6 +1,6 @@
 //! Errors of JSON-RPC.
 
-use crate::error::ChainError;
+use crate::{error::ChainError, node_interface::NodeInterfaceError};
 use serde_json::Value;
 
 /// A JSON-RPC error.
@@ -34,6 +34,12 @@ impl RpcError {
 
     fn new(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
+    }
+}
+
+impl From<NodeInterfaceError> for RpcError {
+    fn from(error: NodeInterfaceError) -> Self {
+        Self::server(error.to_string())
     }
 }
 
