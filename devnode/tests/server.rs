@@ -47,11 +47,7 @@ async fn errors_are_geths() {
             -32_601,
             "notifications not supported",
         ),
-        (
-            request(r#""method":"eth_getBalance""#),
-            -32_602,
-            "missing value for required argument 0",
-        ),
+        (request(r#""method":"eth_getBalance""#), -32_602, "missing value for required argument 0"),
         (request(r#""method":"eth_getBalance","params":["0xzz"]"#), -32_602, "invalid argument 0"),
         (request(r#""method":"eth_getBalance","params":["0x12"]"#), -32_602, "invalid argument 0"),
         (request(r#""method":"eth_sendRawTransaction","params":["0x"]"#), -32_000, ""),
@@ -64,7 +60,11 @@ async fn errors_are_geths() {
     // Brackets that do not close, deeper than any stack.
     let deep = "[".repeat(1 << 20);
     assert_eq!(client.post(&deep).error().0, -32_700);
-    let deep = request(&format!(r#""method":"eth_call","params":{0}{1}"#, &deep[..50_000], "]".repeat(50_000)));
+    let deep = request(&format!(
+        r#""method":"eth_call","params":{0}{1}"#,
+        &deep[..50_000],
+        "]".repeat(50_000)
+    ));
     assert_eq!(client.post(deep).error().0, -32_602);
     assert_eq!(client.result("eth_chainId", json!([])), "0x64aba");
     server.stop().await;
@@ -97,7 +97,8 @@ async fn transactions_that_cannot_be_included() {
         (signed(412_346, 7, signer()).await, "nonce too high"),
         (signed(412_346, 0, poor).await, "insufficient funds"),
     ] {
-        let (code, message) = client.ask("eth_sendRawTransaction", json!([Bytes::from(raw)])).error();
+        let (code, message) =
+            client.ask("eth_sendRawTransaction", json!([Bytes::from(raw)])).error();
         assert!(code == -32_000 && message.contains(said), "{said}: {code} {message}");
         assert_eq!(client.result("eth_blockNumber", json!([])), "0x0");
     }
@@ -135,9 +136,8 @@ async fn http_manners() {
     let server = serve(&["http://page.example"], Limits::default()).await;
     let mut client = Client::connect(server.address());
     let call = br#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
-    let with = |first: &str, host: &str, rest: &str| {
-        format!("{first} / HTTP/1.1\r\nhost: {host}{rest}")
-    };
+    let with =
+        |first: &str, host: &str, rest: &str| format!("{first} / HTTP/1.1\r\nhost: {host}{rest}");
     let json = "\r\ncontent-type: application/json";
     let ours = "localhost:8547";
     let mut status = |head: &str| client.request(head, call).status;
@@ -156,13 +156,16 @@ async fn http_manners() {
         let ask = "\r\naccess-control-request-method: POST\r\naccess-control-request-headers: content-type";
         let preflight = client.request(&with("OPTIONS", ours, &(origin.clone() + ask)), b"");
         let answer = client.request(&with("POST", ours, &(origin + json)), call);
-        [preflight, answer].map(|answer| answer.head.contains("access-control-allow-origin: http://page.example"))
+        [preflight, answer]
+            .map(|answer| answer.head.contains("access-control-allow-origin: http://page.example"))
     };
     assert_eq!(asked_by("http://page.example"), [true, true]);
     assert_eq!(asked_by("http://other.example"), [false, false]);
     let upgrade = "\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\norigin: ";
-    let mut open = |origin: &str| client.request(&with("GET", ours, &format!("{upgrade}{origin}")), b"").status;
+    let mut open = |origin: &str| {
+        client.request(&with("GET", ours, &format!("{upgrade}{origin}")), b"").status
+    };
     assert_eq!(open("http://other.example"), 403);
     assert_eq!(open("http://page.example"), 101);
 }
@@ -171,7 +174,8 @@ async fn http_manners() {
 async fn any_page_may_ask_by_default() {
     let server = serve(&["*"], Limits::default()).await;
     let mut client = Client::connect(server.address());
-    let head = "POST / HTTP/1.1\r\nhost: localhost\r\norigin: null\r\ncontent-type: application/json";
+    let head =
+        "POST / HTTP/1.1\r\nhost: localhost\r\norigin: null\r\ncontent-type: application/json";
     assert!(client.request(head, b"[]").head.contains("access-control-allow-origin: *"));
 }
 
@@ -179,7 +183,8 @@ async fn any_page_may_ask_by_default() {
 async fn subscriptions() {
     let server = serve(&["*"], Limits::default()).await;
     let url = format!("ws://{}", server.address());
-    let provider = ProviderBuilder::new().wallet(signer()).connect_ws(WsConnect::new(&url)).await.unwrap();
+    let provider =
+        ProviderBuilder::new().wallet(signer()).connect_ws(WsConnect::new(&url)).await.unwrap();
     let mut heads = provider.subscribe_blocks().await.unwrap();
     let mut pending = provider.subscribe_pending_transactions().await.unwrap();
 
@@ -207,9 +212,13 @@ async fn subscriptions() {
     assert!(no_logs.is_empty());
 
     provider.unsubscribe(*heads.local_id()).await.unwrap();
-    let refused = provider.client().request::<_, Value>("eth_subscribe", ["newNothing"]).await.unwrap_err();
+    let refused =
+        provider.client().request::<_, Value>("eth_subscribe", ["newNothing"]).await.unwrap_err();
     let refused = refused.as_error_resp().unwrap();
-    assert_eq!((refused.code, &*refused.message), (-32_601, "no \"newNothing\" subscription in eth namespace"));
+    assert_eq!(
+        (refused.code, &*refused.message),
+        (-32_601, "no \"newNothing\" subscription in eth namespace")
+    );
     // Over the same connection, requests and batches.
     assert_eq!(provider.get_block_number().await.unwrap(), 2);
 }

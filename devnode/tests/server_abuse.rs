@@ -130,7 +130,8 @@ async fn the_node_survives() {
     let head = "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json";
 
     // ── requests ──
-    let status = after("a body of 10 MB", at, || Client::connect(at).post(vec![b' '; 10 << 20]).status);
+    let status =
+        after("a body of 10 MB", at, || Client::connect(at).post(vec![b' '; 10 << 20]).status);
     assert_eq!(status, 413);
     after("10 MB in chunks", at, || {
         let mut client = Client::connect(at);
@@ -147,9 +148,13 @@ async fn the_node_survives() {
         Client::connect(at).post(format!("[1{}]", ",1".repeat(2_600_000))).error().0
     });
     assert_eq!(code, -32_010);
-    let code = after("3 MB of brackets", at, || Client::connect(at).post("[".repeat(3 << 20)).error().0);
+    let code =
+        after("3 MB of brackets", at, || Client::connect(at).post("[".repeat(3 << 20)).error().0);
     assert_eq!(code, -32_700);
-    let zeros = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{}0]}}"#, "0,".repeat(2_500_000));
+    let zeros = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{}0]}}"#,
+        "0,".repeat(2_500_000)
+    );
     let code = after("5 MB of parameters", at, || Client::connect(at).post(zeros).error().0);
     assert_eq!(code, -32_602);
 
@@ -164,7 +169,8 @@ async fn the_node_survives() {
     ] {
         let answer = after(what, at, || call(to, gas));
         assert_eq!(answer["error"]["code"], -32_000, "{what}: {answer}");
-        let estimate = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_estimateGas", "params": [{"to": to}]});
+        let estimate =
+            json!({"jsonrpc": "2.0", "id": 1, "method": "eth_estimateGas", "params": [{"to": to}]});
         let answer = after(&format!("estimate of {what}"), at, || {
             Client::connect(at).post(estimate.to_string()).json()
         });
@@ -203,11 +209,18 @@ async fn the_node_survives() {
         }
     });
     drop((idle, large));
-    let hung_up = after("slow connections, in the end", at, || slow.iter_mut().all(|client| client.answer().is_none_or(|answer| answer.status == 408)));
+    let hung_up = after("slow connections, in the end", at, || {
+        slow.iter_mut().all(|client| client.answer().is_none_or(|answer| answer.status == 408))
+    });
     assert!(hung_up);
 
     if let (Some(now), Some(most)) = (memory("VmRSS"), memory("VmHWM")) {
-        println!("resident: {} MiB before, {} MiB after, {} MiB at most", before >> 10, now >> 10, most >> 10);
+        println!(
+            "resident: {} MiB before, {} MiB after, {} MiB at most",
+            before >> 10,
+            now >> 10,
+            most >> 10
+        );
         assert!(most < MOST_MEMORY, "{most} KiB");
     }
     server.stop().await;

@@ -165,7 +165,8 @@ async fn ask(
     let mut index = first;
     while start.elapsed() < TIME {
         let question = &questions[index % questions.len()];
-        let call = json!({"jsonrpc": "2.0", "id": index, "method": "eth_call", "params": question.params});
+        let call =
+            json!({"jsonrpc": "2.0", "id": index, "method": "eth_call", "params": question.params});
         let asked = Instant::now();
         let request = client.post(&url).header("content-type", "application/json");
         let answer = async { request.body(call.to_string()).send().await?.bytes().await };
