@@ -154,7 +154,14 @@ impl Connection {
     /// # Errors
     /// [`Error::Transport`]; never in practice.
     pub async fn embedded() -> Result<Self, Error> {
-        let node = Node::new(Chain::new(ChainConfig::default()));
+        Self::to_node(Node::new(Chain::new(ChainConfig::default()))).await
+    }
+
+    /// A node of this process, with the same account.
+    ///
+    /// # Errors
+    /// As [`Self::embedded`].
+    pub async fn to_node(node: Node) -> Result<Self, Error> {
         let signer = PrivateKeySigner::from_bytes(&arbos::DEV_PRIVATE_KEY);
         let signer = signer.map_err(|_| Error::Key("of the embedded chain".into()))?;
         Self::new(RpcClient::new(Embedded::new(node), true), Some(signer), true).await

@@ -3,7 +3,7 @@
 use crate::{artifacts, chain, classifier, deployment, models, plot};
 use alloy::signers::local::LocalSignerError;
 use inkling_data::{mnist, preprocess};
-use inkling_devnode::server::ServerError;
+use inkling_devnode::{StateFileError, server::ServerError};
 use std::path::PathBuf;
 
 /// The failure of a command, as one sentence.
@@ -58,6 +58,9 @@ pub enum Error {
     /// The node cannot listen where it should.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// The chain's file cannot be read or written.
+    #[error(transparent)]
+    State(#[from] StateFileError),
     /// The well-known mnemonic gave no key.
     #[error(transparent)]
     Key(#[from] LocalSignerError),

@@ -3,21 +3,28 @@
 use crate::{Error, report};
 use alloy::signers::local::{LocalSignerError, MnemonicBuilder, PrivateKeySigner};
 use inkling_devnode::{
-    Chain, ChainConfig, Node, arbos,
+    Chain, ChainConfig, Node, StateFileError, arbos,
     server::{self, ServerConfig},
+    stylus::StylusParams,
+    time,
 };
-use std::{iter, net::SocketAddr};
+use std::{iter, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// The words from which development chains make their accounts, known to everybody.
 const MNEMONIC: &str = "test test test test test test test test test test test junk";
 
-/// Serve a development chain over HTTP and WebSocket, as Nitro's dev node does: chain id 412346, the same funded account.
+/// How often a chain that changes is written to its file.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
+
+/// Serve a development chain over HTTP and WebSocket: chain id and account of Nitro's dev node.
 ///
-/// It is gone when the node stops. Anybody who reaches the port can use it, so by default only this machine can.
+/// Every transaction makes a block at once. Anybody who reaches the port can use the chain and its accounts, so by
+/// default only this machine can.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  inkling node --port 8547 &\n  \
-cast balance --ether --rpc-url http://127.0.0.1:8547 0x3f1Eae7D46d88F08fc2F8ed27FCb2AB183EB2d0E")]
+#[command(after_help = "Example:
+  inkling node --state chain.json &
+  cast balance --rpc-url http://127.0.0.1:8547 0x3f1Eae7D46d88F08fc2F8ed27FCb2AB183EB2d0E")]
 pub struct Args {
     /// Port for HTTP and WebSocket; 0 for any that is free.
     #[arg(long, default_value_t = 8547)]
@@ -25,41 +32,112 @@ pub struct Args {
     /// Address or name of the interface to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
-    /// Accounts with funds beside Nitro's development account, from the mnemonic that other development chains use.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=1000))]
+    /// Make a block every so many seconds, and not for each transaction.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    block_time: Option<u32>,
+    /// File to go on from where it exists; written when the node stops, and every ten seconds while the
+    /// chain changes.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Accounts with funds, beside Nitro's development account, from the mnemonic of other development chains.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=1_000))]
     accounts: u32,
     /// Origins of the web pages that may ask, comma-separated; * for all.
     #[arg(long, value_name = "ORIGINS", default_value = "*", value_delimiter = ',')]
     cors: Vec<String>,
+    /// ArbOS version whose rules the chain has.
+    #[arg(long, value_name = "VERSION", default_value = "51", value_parser = StylusParams::preset)]
+    arbos: StylusParams,
 }
 
 /// Runs the command until it is interrupted.
 ///
 /// # Errors
-/// [`Error::Server`] where it cannot listen; [`Error::Signal`].
+/// [`Error::Server`] where it cannot listen; [`Error::State`], [`Error::Signal`].
 pub async fn run(args: Args) -> Result<(), Error> {
+    // Before anybody can know that the node is there.
+    let mut interrupted = interrupted()?;
     let keys = keys(args.accounts)?;
-    let funded = keys.iter().map(PrivateKeySigner::address).collect();
-    let config = ChainConfig { funded, ..ChainConfig::default() };
-    let chain_id = config.chain_id;
-    // Listened for before anybody can know that the node is there.
-    let interrupted = interrupted()?;
-    let node = Node::new(Chain::new(config));
+    let chain = chain(&args, &keys)?;
+    let text = banner(&chain, &keys);
+    let node = Node::with_accounts(chain, keys);
+    let mut saver = args.state.map(|path| Saver { node: node.clone(), path, saved: None });
+    // At once, so that a file that cannot be written is found out now.
+    save(&mut saver).await?;
+
     let Args { host, port, cors, .. } = args;
-    let server =
-        server::serve(node, ServerConfig { host, port, cors, ..Default::default() }).await?;
-    report::print(&banner(chain_id, &keys, server.address()));
-    interrupted.await;
+    let config = ServerConfig { host, port, cors, ..ServerConfig::default() };
+    let server = server::serve(node.clone(), config).await?;
+    let at = server.address();
+    let miner = args.block_time.map(|seconds| tokio::spawn(mine(node, seconds)));
+    report::print(&format!("{text}\nListening on http://{at} and ws://{at}; stop with Ctrl-C."));
+
+    while tokio::time::timeout(SAVE_EVERY, interrupted.recv()).await.is_err() {
+        if let Err(error) = save(&mut saver).await {
+            eprintln!("error: {error}");
+        }
+    }
     server.stop().await;
+    if let Some(miner) = miner {
+        miner.abort();
+    }
+    save(&mut saver).await
+}
+
+/// The chain to begin with.
+fn chain(args: &Args, keys: &[PrivateKeySigner]) -> Result<Chain, StateFileError> {
+    let config = ChainConfig {
+        genesis_time: time::now(),
+        wall_clock: true,
+        stylus: args.arbos.clone(),
+        funded: keys.iter().map(PrivateKeySigner::address).collect(),
+        ..ChainConfig::default()
+    };
+    let mut chain = match &args.state {
+        Some(path) if path.exists() => Chain::load(config, path)?,
+        _ => Chain::new(config),
+    };
+    chain.set_automine(args.block_time.is_none());
+    Ok(chain)
+}
+
+/// Makes a block every so many seconds.
+async fn mine(node: Node, seconds: u32) {
+    let period = Duration::from_secs(seconds.into());
+    loop {
+        tokio::time::sleep(period).await;
+        let node = node.clone();
+        // Making a block may wait for a transaction that runs.
+        let _ = tokio::task::spawn_blocking(move || node.chain().mine()).await;
+    }
+}
+
+/// Keeps a chain in a file.
+struct Saver {
+    node: Node,
+    path: PathBuf,
+    /// What is in the file.
+    saved: Option<Arc<Chain>>,
+}
+
+/// Writes the chain to its file, if there is one and the chain has changed.
+async fn save(saver: &mut Option<Saver>) -> Result<(), StateFileError> {
+    let Some(Saver { node, path, saved }) = saver else { return Ok(()) };
+    let chain = node.read();
+    if saved.as_ref().is_some_and(|saved| Arc::ptr_eq(saved, &chain)) {
+        return Ok(());
+    }
+    tokio::task::block_in_place(|| chain.save(path))?;
+    *saved = Some(chain);
     Ok(())
 }
 
-/// Completes at Ctrl-C or SIGTERM.
-fn interrupted() -> Result<impl Future<Output = ()>, Error> {
-    let (sender, mut receiver) = mpsc::channel(1);
+/// Receives at Ctrl-C or SIGTERM.
+fn interrupted() -> Result<mpsc::Receiver<()>, ctrlc::Error> {
+    let (sender, receiver) = mpsc::channel(1);
     // A second signal finds the channel full: the first is being obeyed.
     ctrlc::set_handler(move || sender.try_send(()).unwrap_or_default())?;
-    Ok(async move { receiver.recv().await.unwrap_or_default() })
+    Ok(receiver)
 }
 
 /// Keys of the funded accounts, Nitro's development account first.
@@ -69,18 +147,21 @@ fn keys(from_mnemonic: u32) -> Result<Vec<PrivateKeySigner>, LocalSignerError> {
     iter::once(Ok(dev)).chain(others).collect()
 }
 
-fn banner(chain_id: u64, keys: &[PrivateKeySigner], address: SocketAddr) -> String {
+fn banner(chain: &Chain, keys: &[PrivateKeySigner]) -> String {
+    let config = chain.config();
     let mut text = format!(
-        "Inkling {} on chain {chain_id}\n\nAccounts, with 100,000 ether each, and their private keys:\n",
+        "Inkling {}: chain {}, {}, at block {}\n\nAccounts and their private keys:\n",
         env!("CARGO_PKG_VERSION"),
+        config.chain_id,
+        config.stylus.name(),
+        chain.number(),
     );
     for key in keys {
         text += &format!("  {}  {}\n", key.address(), key.to_bytes());
     }
     text += &format!(
-        "\nEverybody knows these keys, those of Nitro's dev node and of the mnemonic\n  {MNEMONIC}\n\
-         never send anything of value to the accounts.\n\n\
-         Listening on http://{address} and ws://{address}; stop with Ctrl-C."
+        "\nEverybody knows these keys: they are Nitro's dev node's and those of the mnemonic\n  {MNEMONIC}\n\
+         Never send anything of value to these accounts.\n"
     );
     text
 }

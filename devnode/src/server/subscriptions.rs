@@ -6,7 +6,7 @@
 use super::dispatch::object;
 use crate::{
     node::{Node, NodeEvent},
-    rpc::RpcError,
+    rpc::{RpcError, block_logs, header_json},
 };
 use alloy::rpc::types::Filter;
 use jsonrpsee::{
@@ -14,8 +14,7 @@ use jsonrpsee::{
     server::{IdProvider, Methods},
     types::{ErrorObjectOwned, Params, SubscriptionId},
 };
-use serde::Deserialize;
-use serde_json::{Map, Value, json, value::to_raw_value};
+use serde_json::{Value, json, value::to_raw_value};
 use std::{sync::Arc, time::Duration};
 
 /// How long a subscriber may leave its connection's buffer full.
@@ -48,8 +47,8 @@ pub(super) fn methods(node: Node) -> Methods {
 /// What is subscribed to.
 enum Topic {
     Heads,
-    /// With a filter as `eth_getLogs` takes it, but for the blocks.
-    Logs(Map<String, Value>),
+    /// The filter is as `eth_getLogs` takes it; what it says of blocks does not matter.
+    Logs(Box<Filter>),
     Pending,
 }
 
@@ -67,12 +66,8 @@ impl Topic {
                 _ => Ok(Self::Pending),
             },
             "logs" => {
-                let filter: Option<Map<String, Value>> = params.optional_next().map_err(invalid)?;
-                let mut filter = filter.unwrap_or_default();
-                filter.retain(|name, _| matches!(&**name, "address" | "topics"));
-                Filter::deserialize(Value::Object(filter.clone()))
-                    .map_err(|error| RpcError::invalid_params(error.to_string()))?;
-                Ok(Self::Logs(filter))
+                let filter: Option<Filter> = params.optional_next().map_err(invalid)?;
+                Ok(Self::Logs(Box::new(filter.unwrap_or_default())))
             }
             _ => Err(RpcError {
                 code: -32_601,
@@ -83,26 +78,10 @@ impl Topic {
     }
 
     /// What to send when `event` has happened.
-    fn notifications(&self, node: &Node, event: NodeEvent) -> Vec<Value> {
+    fn notifications(&self, event: NodeEvent) -> Vec<Value> {
         match (self, event) {
-            (Self::Heads, NodeEvent::Block(block)) => {
-                let head = node.handle("eth_getBlockByHash", json!([block.hash, false]));
-                // A block that was reverted meanwhile is null.
-                let Ok(Value::Object(mut head)) = head else { return Vec::new() };
-                // A header and no more: `RPCMarshalHeader` in go-ethereum's `internal/ethapi/api.go`.
-                for field in ["transactions", "uncles", "size", "totalDifficulty"] {
-                    head.remove(field);
-                }
-                vec![Value::Object(head)]
-            }
-            (Self::Logs(filter), NodeEvent::Block(block)) => {
-                let mut filter = filter.clone();
-                filter.insert("blockHash".into(), json!(block.hash));
-                match node.handle("eth_getLogs", json!([filter])) {
-                    Ok(Value::Array(logs)) => logs,
-                    _ => Vec::new(),
-                }
-            }
+            (Self::Heads, NodeEvent::Block(block)) => vec![header_json(&block)],
+            (Self::Logs(filter), NodeEvent::Block(block)) => block_logs(&block, filter),
             (Self::Pending, NodeEvent::Pending(hash)) => vec![json!(hash)],
             _ => Vec::new(),
         }
@@ -111,7 +90,7 @@ impl Topic {
 
 async fn subscribe(params: Params<'static>, pending: PendingSubscriptionSink, node: Arc<Node>) {
     let topic = match Topic::parse(&params) {
-        Ok(topic) => Arc::new(topic),
+        Ok(topic) => topic,
         Err(error) => return pending.reject(object(error)).await,
     };
     // Before the client knows that it has subscribed, so that it misses nothing from then on.
@@ -124,9 +103,7 @@ async fn subscribe(params: Params<'static>, pending: PendingSubscriptionSink, no
         };
         // One that lags is dropped.
         let Ok(event) = event else { return };
-        let (topic, node) = (topic.clone(), node.clone());
-        let made = tokio::task::spawn_blocking(move || topic.notifications(&node, event)).await;
-        for notification in made.unwrap_or_default() {
+        for notification in topic.notifications(event) {
             let Ok(message) = to_raw_value(&notification) else { return };
             if sink.send_timeout(message, PATIENCE).await.is_err() {
                 return;
