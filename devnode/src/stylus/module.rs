@@ -55,6 +55,9 @@ pub enum ModuleError {
     /// A hostio with the wrong parameters or results.
     #[error("import {0} has the wrong type")]
     ImportType(String),
+    /// A hostio is imported more than once, under types of different index (however alike).
+    #[error("import {0} has two types")]
+    ImportTypes(String),
     /// An export has the name of an import.
     #[error("export {0} has the name of an import")]
     Reexport(String),

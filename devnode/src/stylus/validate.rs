@@ -34,6 +34,9 @@ impl<'a> Module<'a> {
             if have.params() != params || have.results() != results {
                 return Err(ModuleError::ImportType(name.into()));
             }
+            if imports[..index].iter().any(|(_, other, index)| *other == name && *index != ty) {
+                return Err(ModuleError::ImportTypes(name.into()));
+            }
             if name == PAY_FOR_MEMORY_GROW && self.pay_for_growth.is_none() {
                 self.pay_for_growth = Some(index as u32);
             }
@@ -208,6 +211,13 @@ mod tests {
             refused("console", "log_i32", "(param i32)"),
             "there is no import console.log_i32"
         );
+        let twice = |second| {
+            let types = "(type (func (param i32))) (type (func (param i32)))";
+            let import = |ty| format!(r#"(import "vm_hooks" "read_args" (func (type {ty})))"#);
+            refusal(&[types, &import(0), &import(second), PAGE, ENTRY])
+        };
+        assert_eq!(twice(0), "none");
+        assert_eq!(twice(1), "import read_args has two types");
         assert_eq!(
             refusal(&[r#"(import "vm_hooks" "memory" (memory 1 1))"#, ENTRY]),
             "import vm_hooks.memory is not a function"
