@@ -158,6 +158,17 @@ async fn the_node_survives() {
     let code = after("5 MB of parameters", at, || Client::connect(at).post(zeros).error().0);
     assert_eq!(code, -32_602);
 
+    let maps = r#"{"":0},"#.repeat(600_000);
+    let maps = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{maps}0]}}"#);
+    let codes = after("5 MB of maps, eight times at once", at, || {
+        thread::scope(|scope| {
+            let clients =
+                [(); 8].map(|()| scope.spawn(|| Client::connect(at).post(&maps).error().0));
+            clients.map(|client| client.join().unwrap())
+        })
+    });
+    assert_eq!(codes, [-32_602; 8]);
+
     // ── execution ──
     let call = |to, gas| Client::connect(at).post(eth_call(to, gas)).json();
     let gas = u64::MAX;

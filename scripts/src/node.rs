@@ -17,6 +17,9 @@ const MNEMONIC: &str = "test test test test test test test test test test test j
 /// How often a chain that changes is written to its file.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 
+/// How long clients are waited for when the node stops.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
 /// Serve a development chain over HTTP and WebSocket: chain id and account of Nitro's dev node.
 ///
 /// Every transaction makes a block at once. Anybody who reaches the port can use the chain and its accounts, so by
@@ -77,7 +80,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
             eprintln!("error: {error}");
         }
     }
-    server.stop().await;
+    // Calls that still run are soon out of gas.
+    let _ = tokio::time::timeout(STOP_WITHIN, server.stop()).await;
     if let Some(miner) = miner {
         miner.abort();
     }

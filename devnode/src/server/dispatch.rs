@@ -1,9 +1,11 @@
 //! Requests on their way to the node: on threads that may block, a bounded number at once.
 //!
 //! What executes code and what only looks something up are counted apart, so that the one never waits for the other.
+//! Gas bounds how long a call runs (50 million, whatever it asks for), and nothing else does: no call has to be cut off.
+//! What a request's JSON takes in memory is up to some eighty times its length, so large ones are taken one by one.
 //! A request that panics is answered with an internal error; the thread and the node live on.
 
-use super::Limits;
+use super::{Limits, gate::Blocked};
 use crate::{node::Node, rpc::RpcError};
 use jsonrpsee::{
     core::middleware::{Batch, BatchEntry, Notification},
@@ -11,12 +13,19 @@ use jsonrpsee::{
         BatchResponseBuilder, MethodResponse, ResponsePayload,
         middleware::rpc::{RpcService, RpcServiceT},
     },
-    types::{ErrorCode, ErrorObjectOwned, Id, Request},
+    types::{ErrorCode, ErrorObject, ErrorObjectOwned, Id, Request},
 };
-use serde_json::Value;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
+use serde_json::{Value, value::RawValue};
+use std::{borrow::Cow, sync::Arc};
+use tokio::sync::{AcquireError, Semaphore};
 use tower::Layer;
+
+/// Parameters longer than this, in bytes, are large.
+const LARGE: usize = 64 << 10;
+/// Requests of one connection that run at once.
+const AT_ONCE: usize = 8;
+/// Bytes that a request takes beside its parameters, about.
+const REQUEST: usize = 1 << 10;
 
 /// In the extensions of a request that came over a connection which can be sent notifications.
 #[derive(Clone, Copy)]
@@ -31,19 +40,32 @@ pub(super) struct Shared {
     node: Node,
     heavy: Arc<Semaphore>,
     light: Arc<Semaphore>,
+    /// Bytes of requests that wait or run.
     waiting: Semaphore,
+    large: Arc<Semaphore>,
     max_response: usize,
 }
 
-/// Puts [`Dispatch`] before jsonrpsee's own service.
+/// Puts [`Dispatch`] before jsonrpsee's own service, for the requests of one connection.
 #[derive(Clone)]
-pub(super) struct DispatchLayer(pub(super) Arc<Shared>);
+pub(super) struct DispatchLayer {
+    shared: Arc<Shared>,
+    blocked: Blocked,
+    running: Arc<Semaphore>,
+}
+
+impl DispatchLayer {
+    pub(super) fn new(shared: Arc<Shared>, blocked: Blocked) -> Self {
+        Self { shared, blocked, running: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
 
 impl Layer<RpcService> for DispatchLayer {
     type Service = Dispatch;
 
     fn layer(&self, inner: RpcService) -> Dispatch {
-        Dispatch { inner, shared: self.0.clone() }
+        let Self { shared, blocked, running } = self.clone();
+        Dispatch { inner, shared, blocked, running }
     }
 }
 
@@ -53,6 +75,25 @@ pub(super) struct Dispatch {
     /// Knows the connection's subscriptions.
     inner: RpcService,
     shared: Arc<Shared>,
+    blocked: Blocked,
+    running: Arc<Semaphore>,
+}
+
+impl Dispatch {
+    /// Runs a request once the client has read enough of its other answers.
+    async fn run(mut self, request: Request<'_>) -> MethodResponse {
+        if matches!(request.method_name(), "eth_subscribe" | "eth_unsubscribe") {
+            return match request.extensions.get::<CanNotify>() {
+                Some(_) => self.inner.call(request).await,
+                None => refusal(request.id, -32_601, "notifications not supported"),
+            };
+        }
+        let Ok(_running) = self.running.acquire().await else {
+            return MethodResponse::error(request.id, ErrorCode::InternalError);
+        };
+        self.blocked.over().await;
+        self.shared.run(request).await
+    }
 }
 
 impl RpcServiceT for Dispatch {
@@ -63,35 +104,28 @@ impl RpcServiceT for Dispatch {
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
         async move {
-            match request.method_name() {
-                "eth_subscribe" | "eth_unsubscribe" => {
-                    match request.extensions.get::<CanNotify>() {
-                        Some(_) => this.inner.call(request).await,
-                        None => {
-                            let error = RpcError {
-                                code: -32_601,
-                                message: "notifications not supported".into(),
-                                data: None,
-                            };
-                            MethodResponse::error(request.id, object(error))
-                        }
-                    }
-                }
-                _ => this.shared.answer(request).await,
-            }
+            let Ok(_room) = this.shared.waiting.try_acquire_many(size(request.params.as_ref()))
+            else {
+                return too_many(request.id);
+            };
+            this.clone().run(request).await
         }
     }
 
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
         async move {
+            let sizes = batch.iter().flatten().map(|entry| size(entry.params()));
+            let Ok(_room) = this.shared.waiting.try_acquire_many(sizes.sum()) else {
+                return too_many(Id::Null);
+            };
             let is_empty = batch.is_empty();
             let mut answers = BatchResponseBuilder::new_with_limit(this.shared.max_response);
             for entry in batch {
                 let answer = match entry {
-                    Ok(BatchEntry::Call(request)) => this.call(request).await,
+                    Ok(BatchEntry::Call(request)) => this.clone().run(request).await,
                     Ok(BatchEntry::Notification(notification)) => {
-                        this.notification(notification).await;
+                        this.clone().run(with_id(notification)).await;
                         continue;
                     }
                     Err(error) => {
@@ -115,15 +149,32 @@ impl RpcServiceT for Dispatch {
         &self,
         notification: Notification<'a>,
     ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let shared = self.shared.clone();
+        let answer = self.call(with_id(notification));
         async move {
-            let Notification { method, params, .. } = notification;
-            shared
-                .answer(Request::owned(method.into(), params.map(|p| p.into_owned()), Id::Null))
-                .await;
+            answer.await;
             no_answer()
         }
     }
+}
+
+fn with_id(notification: Notification<'_>) -> Request<'_> {
+    let Notification { method, params, .. } = notification;
+    let params = params.map(Cow::into_owned);
+    Request::owned(method.into(), params, Id::Null)
+}
+
+/// Bytes that a request takes while it waits, about.
+fn size(params: Option<&Cow<'_, RawValue>>) -> u32 {
+    let length = params.map_or(0, |params| params.get().len());
+    u32::try_from(REQUEST + length).unwrap_or(u32::MAX)
+}
+
+fn too_many(id: Id<'_>) -> MethodResponse {
+    refusal(id, -32_005, "too many requests wait for an answer")
+}
+
+fn refusal(id: Id<'_>, code: i32, message: &str) -> MethodResponse {
+    MethodResponse::error(id, ErrorObject::owned(code, message, None::<()>))
 }
 
 fn no_answer() -> MethodResponse {
@@ -138,45 +189,39 @@ impl Shared {
             node,
             heavy: Arc::new(Semaphore::new(limits.running)),
             light: Arc::new(Semaphore::new(limits.running)),
-            waiting: Semaphore::new(limits.waiting),
+            waiting: Semaphore::new(limits.waiting as usize),
+            large: Arc::new(Semaphore::new(1)),
             max_response: limits.response as usize,
         })
     }
 
     /// Runs a request on the node when its turn comes.
-    async fn answer(self: &Arc<Self>, request: Request<'_>) -> MethodResponse {
-        let id = request.id.clone().into_owned();
-        let Ok(_waiting) = self.waiting.try_acquire() else {
-            return MethodResponse::error(
-                id,
-                object(RpcError {
-                    code: -32_005,
-                    message: "too many requests wait for an answer".into(),
-                    data: None,
-                }),
-            );
-        };
-        let params = match request.params.as_ref().map(|params| serde_json::from_str(params.get()))
-        {
-            None => Value::Null,
-            Some(Ok(params)) => params,
-            Some(Err(error)) => {
-                return MethodResponse::error(
-                    id,
-                    object(RpcError::invalid_params(error.to_string())),
-                );
-            }
-        };
-        let method = request.method.into_owned();
+    async fn run(self: &Arc<Self>, request: Request<'_>) -> MethodResponse {
+        let Request { id, method, params, .. } = request;
+        let (id, method) = (id.into_owned(), method.into_owned());
+        let params = params.map(Cow::into_owned);
+        let is_large = params.as_ref().is_some_and(|params| params.get().len() > LARGE);
         let turns = if is_heavy(&method) { &self.heavy } else { &self.light };
-        let Ok(turn) = turns.clone().acquire_owned().await else {
+        let turn = async {
+            let large = match is_large {
+                true => Some(self.large.clone().acquire_owned().await?),
+                false => None,
+            };
+            Ok::<_, AcquireError>((turns.clone().acquire_owned().await?, large))
+        };
+        let Ok(turn) = turn.await else {
             return MethodResponse::error(id, ErrorCode::InternalError);
         };
         let (this, for_answer) = (self.clone(), id.clone());
         let done = tokio::task::spawn_blocking(move || {
             // The turn is the thread's, even where nobody waits for the answer any more.
             let _turn = turn;
-            match this.node.handle(&method, params) {
+            let params =
+                params.map_or(Ok(Value::Null), |params| serde_json::from_str(params.get()));
+            let answer = params
+                .map_err(|error| RpcError::invalid_params(error.to_string()))
+                .and_then(|params| this.node.handle(&method, params));
+            match answer {
                 Ok(value) => {
                     let payload = ResponsePayload::success(value);
                     MethodResponse::response(for_answer, payload, this.max_response)

@@ -2,7 +2,7 @@
 //!
 //! [`jsonrpsee`] reads requests, batches and subscriptions; [`dispatch`] hands each request to
 //! [`Node::handle`] on a thread of its own; [`subscriptions`] answers `eth_subscribe`; [`http`] is what stands
-//! before them: who may ask, how much and how slowly. Limits are geth's where geth has one (`node/defaults.go` and
+//! before them: who may ask, how much and how slowly; [`gate`] keeps a client from asking more than it listens to. Limits are geth's where geth has one (`node/defaults.go` and
 //! `rpc/http.go` in go-ethereum), so that what works here works there.
 //!
 //! ```
@@ -16,11 +16,13 @@
 //! ```
 
 mod dispatch;
+mod gate;
 mod http;
 mod subscriptions;
 
 use crate::node::Node;
 use dispatch::{DispatchLayer, Shared};
+use gate::Gate;
 use http::{Door, cors};
 use hyper::{body::Incoming, server::conn::http1, service::HttpService};
 use hyper_util::{
@@ -79,8 +81,8 @@ pub struct Limits {
     pub connections: usize,
     /// Requests that run at once, of those that execute code and of others each: 16.
     pub running: usize,
-    /// Requests that wait to run, of both kinds; more are refused: 2,000.
-    pub waiting: usize,
+    /// Bytes of requests that run or wait to; more are refused: 128 MiB.
+    pub waiting: u32,
     /// Subscriptions of a connection: 128.
     pub subscriptions: u32,
     /// How long a connection may take to send the head of its next request: 60 s.
@@ -98,7 +100,7 @@ impl Default for Limits {
             held: 64 << 20,
             connections: 1_000,
             running: 16,
-            waiting: 2_000,
+            waiting: 128 << 20,
             subscriptions: 128,
             head_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
@@ -167,14 +169,13 @@ pub async fn serve(node: Node, config: ServerConfig) -> Result<ServerHandle, Ser
                 .max_subscriptions_per_connection(limits.subscriptions)
                 .enable_ws_ping(PingConfig::new())
                 .set_id_provider(subscriptions::HexIds)
+                .set_message_buffer_capacity(16)
                 // Connections are counted where they are accepted.
                 .max_connections(u32::MAX)
                 .build(),
         )
-        .set_rpc_middleware(
-            RpcServiceBuilder::new().layer(DispatchLayer(Shared::new(node.clone(), &limits))),
-        )
         .to_service_builder();
+    let shared = Shared::new(node.clone(), &limits);
     let methods = subscriptions::methods(node);
     let door = Arc::new(Door::new(&config, address));
     let connections = Arc::new(Semaphore::new(limits.connections));
@@ -185,7 +186,10 @@ pub async fn serve(node: Node, config: ServerConfig) -> Result<ServerHandle, Ser
                 accepted = accept(&listener, &connections) => accepted,
                 () = &mut stopped => break,
             };
-            let (door, rpc) = (door.clone(), rpc.clone().build(methods.clone(), stop.clone()));
+            let (socket, blocked) = Gate::new(socket);
+            let layer = DispatchLayer::new(shared.clone(), blocked);
+            let rpc = rpc.clone().set_rpc_middleware(RpcServiceBuilder::new().layer(layer));
+            let (door, rpc) = (door.clone(), rpc.build(methods.clone(), stop.clone()));
             let service = ServiceBuilder::new().layer(cors.clone()).service_fn(move |request| {
                 let (door, rpc) = (door.clone(), rpc.clone());
                 async move { Ok::<_, Infallible>(door.answer(rpc, request).await) }
@@ -207,7 +211,11 @@ async fn accept(
             return std::future::pending().await; // never: the semaphore is not closed
         };
         match listener.accept().await {
-            Ok((socket, _)) => return (socket, permit),
+            Ok((socket, _)) => {
+                // Else each small answer waits for the client's acknowledgement of the one before.
+                let _ = socket.set_nodelay(true);
+                return (socket, permit);
+            }
             // The client is gone already, or the process is out of files until others close theirs.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
@@ -216,14 +224,12 @@ async fn accept(
 
 /// Serves one connection to its end.
 async fn connection(
-    socket: TcpStream,
+    socket: Gate<TcpStream>,
     service: impl HttpService<Incoming, ResBody = HttpBody, Error: Error + Send + Sync, Future: Send>,
     head_timeout: Duration,
     stop: StopHandle,
     permit: OwnedSemaphorePermit,
 ) {
-    // Without it each small answer waits for the client's acknowledgement of the one before.
-    let _ = socket.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
