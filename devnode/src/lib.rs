@@ -35,9 +35,7 @@ pub mod recent;
 pub mod replay;
 mod rpc;
 pub mod server;
-mod simulate;
 pub mod state;
-mod state_file;
 pub mod stylus;
 #[cfg(test)]
 mod tests;
@@ -48,13 +46,11 @@ pub mod tx;
 mod vector;
 
 pub use block::{Block, TxRecord};
-pub use chain::{At, Chain};
+pub use chain::{At, CallOptions, Chain, StateFileError};
 pub use config::ChainConfig;
 pub use error::ChainError;
 pub use node::{Node, NodeEvent};
 pub use rpc::RpcError;
-pub use simulate::CallOptions;
 pub use state::State;
-pub use state_file::StateFileError;
 pub use transport::Embedded;
 pub use tx::{TxOutcome, TxRequest, TxStatus};

@@ -2,9 +2,8 @@
 
 use super::{Params, RpcError, RpcResult, quantity};
 use crate::{
-    chain::{At, Chain},
+    chain::{At, CallOptions, Chain},
     node_interface,
-    simulate::CallOptions,
     tx::{TxOutcome, TxRequest, TxStatus},
 };
 use alloy::{

@@ -3,9 +3,13 @@
 //! The rules are geth's (`internal/ethapi` there): a call names a block, and runs after it with that block's number
 //! and time; some accounts, and some of the block's fields, may be set otherwise for its sake.
 
+use super::{
+    At, Chain,
+    blocks::block_env,
+    transactions::{Executed, Run},
+};
 use crate::{
     arbos::STATE_ADDRESS,
-    chain::{At, Chain, Executed, Run, block_env},
     error::ChainError,
     evm::Overlay,
     l1_pricing::Posting,

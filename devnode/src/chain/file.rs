@@ -5,7 +5,8 @@
 //! Transactions that wait are written as if their block had been sealed. Not kept: snapshots, the states of past
 //! blocks, and compiled programs, which are compiled again when they are called.
 
-use crate::{block::Block, chain::Chain, config::ChainConfig, state::State};
+use super::Chain;
+use crate::{block::Block, config::ChainConfig, state::State};
 use serde::{Deserialize, Serialize};
 use std::{
     borrow::Cow,
