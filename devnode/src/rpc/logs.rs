@@ -43,7 +43,7 @@ pub(super) fn log_json(
 }
 
 /// The logs of a block that a filter lets through.
-fn block_logs(block: &Block, filter: &Filter) -> Vec<Value> {
+pub(crate) fn block_logs(block: &Block, filter: &Filter) -> Vec<Value> {
     let mut found = Vec::new();
     if !filter.matches_bloom(block.header.logs_bloom) {
         return found;

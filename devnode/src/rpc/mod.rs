@@ -26,7 +26,7 @@ pub(crate) use accounts::Accounts;
 use alloy_primitives::{B256, Bytes, U64, keccak256};
 pub(crate) use blocks::header_json;
 pub use error::RpcError;
-pub(crate) use logs::Filters;
+pub(crate) use logs::{Filters, block_logs};
 use params::Params;
 use serde_json::{Value, json};
 
