@@ -12,7 +12,7 @@ use crate::{
     programs,
     recent::RecentPrograms,
     state::State,
-    stylus::{Program, StylusParams, is_program},
+    stylus::{ProgramCache, StylusParams, is_program},
     trace::{Frame, Recording},
 };
 use alloy_primitives::{Address, B256, U256, map::HashMap};
@@ -36,7 +36,6 @@ use revm::{
     primitives::{KECCAK_EMPTY, hardfork::SpecId},
 };
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex};
 
 /// A state as one transaction sees it: what it reads, and what is set for it alone, stays out of the state below.
 pub type Overlay<'a> = CacheDB<&'a State>;
@@ -61,9 +60,6 @@ pub const fn spec(arbos_version: u64) -> SpecId {
         _ => SpecId::OSAKA,
     }
 }
-
-/// Programs compiled so far, by code hash; shared by all transactions of a chain.
-pub type ProgramCache = Arc<Mutex<HashMap<B256, Program>>>;
 
 /// What Arbitrum knows of the running transaction and plain revm does not.
 #[derive(Clone, Default)]

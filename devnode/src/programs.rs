@@ -116,13 +116,12 @@ fn start(evm: &mut ArbEvm<'_>) -> Result<Started, StartError> {
 
 /// The compiled program, from the cache where it is there.
 fn compiled(scope: &TxScope, code_hash: B256, code: &[u8]) -> Result<Program, StartError> {
-    let cache = || scope.programs.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some(program) = cache().get(&code_hash) {
-        return Ok(program.clone());
+    if let Some(program) = scope.programs.get(&code_hash) {
+        return Ok(program);
     }
     let wasm = decompress(code, scope.params.max_wasm_size as usize)?;
     let program = Program::compile(&wasm, &scope.params)?;
-    cache().insert(code_hash, program.clone());
+    scope.programs.put(code_hash, program.clone());
     Ok(program)
 }
 

@@ -16,12 +16,12 @@ use crate::{
     arbos::{self, DEV_ACCOUNT, genesis, settings::Settings, words},
     block::{Block, TxRecord},
     config::ChainConfig,
-    evm::{self, Overlay, ProgramCache},
+    evm::{self, Overlay},
     precompiles::ADDRESSES,
     predeploys,
     recent::RecentPrograms,
     state::State,
-    stylus::StylusParams,
+    stylus::{ProgramCache, StylusParams},
     time::Clock,
 };
 use alloy_primitives::{Address, B256, Bytes, U256};

@@ -28,6 +28,7 @@
 //! | [`activate`](mod@activate) | what activation records and costs |
 //! | [`program`] | compiling and running |
 //! | `env`, `hooks`, `hostio` | the functions that a program imports: their ground, their table, their work |
+//! | `cache` | compiled programs that are kept |
 //! | `record` | what tracers are told of a hostio |
 //! | `storage` | the write-back cache of storage words |
 //! | [`host`] | what the VM asks of the chain |
@@ -35,6 +36,7 @@
 #[cfg(test)]
 mod abuse_tests;
 pub mod activate;
+mod cache;
 pub mod code;
 mod depth;
 mod env;
@@ -55,6 +57,7 @@ mod tests;
 mod validate;
 
 pub use activate::{Activation, ActivationError, activate};
+pub use cache::ProgramCache;
 pub use code::{compress, decompress, is_program};
 pub use host::{CallKind, CallResult, CreateResult, HostError, HostStatus, StylusHost};
 pub use params::{PresetError, StylusParams};
