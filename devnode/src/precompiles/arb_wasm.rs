@@ -156,7 +156,8 @@ pub(crate) fn call(call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
         I::programInitGasCall::SELECTOR => {
             program!(I::programInitGasCall, |call, c| hash_of(call, c.program), |r, params, _| {
                 let cached = params.cached_init_gas(r.cached_cost);
-                (params.init_gas(r.init_cost) + cached, cached)
+                let included = if params.version > 1 { cached } else { 0 };
+                (params.init_gas(r.init_cost) + included, cached)
             })
         }
         I::programMemoryFootprintCall::SELECTOR => program!(
