@@ -95,6 +95,18 @@ fn recursion_meets_the_counted_limit() {
     assert_eq!(less.outcome, Outcome::OutOfInk);
 }
 
+#[test]
+fn recursion_meets_the_older_limit() {
+    // 262,144 words have room for 37,449 frames of 7
+    let params = StylusParams::ARBOS_32;
+    let wasm = wat::parse_str(module("", "local.get 0 call $main")).unwrap();
+    let program = Program::compile(&wasm, &params).unwrap();
+    let context = Context { max_stack_depth: params.max_stack_depth, ..context() };
+    let call = CallContext { args: &[], context };
+    let result = program.run(&call, &mut Lone::default(), INK);
+    assert_eq!(result, RunResult { outcome: Outcome::OutOfStack, ink_left: 0 });
+}
+
 /// A host that answers each call by running the program again.
 struct Mirror {
     program: Program,

@@ -135,6 +135,7 @@ fn runtime(stack: usize) -> Result<Runtime, String> {
         .cranelift_opt_level(OptLevel::Speed)
         .async_stack_size(stack) // unused, but no less may be asked for
         .max_wasm_stack(stack)
+        .async_stack_size(stack) // nothing here is asynchronous, but the engine wants it to be no less
         .wasm_backtrace_max_frames(None) // traps are ordinary ends here
         .signals_based_traps(false) // the process's signals are not ours to take
         .memory_reservation(0)
