@@ -14,6 +14,7 @@ use revm::{
 
 sol! {
     /// `ArbSys`.
+    #[allow(clippy::too_many_arguments)]
     interface IArbSys {
         /// Number of the current Arbitrum block.
         function arbBlockNumber() external view returns (uint256);

@@ -178,6 +178,7 @@ fn bids_decay_and_the_smallest_goes() {
 
     // long after, nothing is needed
     chain.set_next_time(start + 200);
+    chain.mine();
     assert_eq!(read(&chain, I::getMinBid_0Call { program: first }), U192::ZERO);
     assert!(bid(&mut chain, first, 0).is_success());
 
