@@ -10,7 +10,6 @@ use alloy::{
     sol_types::SolCall,
 };
 use inkling::{
-    Error,
     abi::IClassifier::classifyCall,
     artifacts::{self, Contract},
     chain::Connection,
@@ -26,7 +25,10 @@ use inkling_devnode::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{
+    error::Error,
     fmt, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
     path::Path,
     sync::Arc,
     thread,
@@ -67,10 +69,10 @@ struct Question {
 
 impl Question {
     #[track_caller]
-    fn check(&self, index: usize, answer: &Value) -> Result<(), Error> {
+    fn check(&self, index: usize, answer: &Value) -> Result<(), inkling::Error> {
         match answer.as_str() == Some(&self.answer) {
             true => Ok(()),
-            false => Err(Error::Mismatch(format!(
+            false => Err(inkling::Error::Mismatch(format!(
                 "test image {index}: expected {}, got {answer}",
                 self.answer
             ))),
@@ -79,15 +81,16 @@ impl Question {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let model = Model::open("mlp-64")?;
     let images = mnist::test_set()?.inputs()?;
     let node = Node::new(Chain::new(ChainConfig::default()));
     let chain = Connection::to_node(node.clone()).await?;
     let contract = deployment::deploy(&chain, Contract::Stylus, &model).await?.address;
-    let question = |image: &[u8; 400]| -> Result<Question, Error> {
-        let image = Bytes::from(image);
-        let digit = model.digit(&image).map_err(|error| Error::Mismatch(error.to_string()))?;
+    let question = |image: &[u8; 400]| -> Result<Question, inkling::Error> {
+        let image = Bytes::copy_from_slice(image);
+        let digit =
+            model.digit(&image).map_err(|error| inkling::Error::Mismatch(error.to_string()))?;
         let data = Bytes::from(classifyCall { image }.abi_encode());
         let params = json!([{"to": contract, "data": data}, "latest"]);
         let answer = hex::encode_prefixed(classifyCall::abi_encode_returns(&digit));
@@ -98,10 +101,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let server = ServerConfig { port: 0, ..ServerConfig::default() };
     let server = server::serve(node.clone(), server).await?;
-    let url = format!("http://{}", server.address());
-    let start = Instant::now();
+    let (address, start) = (server.address(), Instant::now());
     let clients: Vec<_> = (0..CONNECTIONS)
-        .map(|client| tokio::spawn(ask(url.clone(), questions.clone(), client, start)))
+        .map(|client| {
+            let questions = questions.clone();
+            tokio::task::spawn_blocking(move || ask(address, &questions, client))
+        })
         .collect();
     let mut latencies = Vec::new();
     for client in clients {
@@ -153,36 +158,43 @@ fn round(figure: f64) -> f64 {
 }
 
 /// One connection: asks until the time is over; returns how long each answer took.
-async fn ask(
-    url: String,
-    questions: Arc<Vec<Question>>,
+fn ask(
+    address: SocketAddr,
+    questions: &[Question],
     first: usize,
-    start: Instant,
-) -> Result<Vec<Duration>, String> {
-    let client = reqwest::Client::builder().pool_max_idle_per_host(1).build();
-    let client = client.map_err(|error| error.to_string())?;
+) -> Result<Vec<Duration>, Box<dyn Error + Send + Sync>> {
+    let mut stream = BufReader::new(TcpStream::connect(address)?);
+    stream.get_ref().set_nodelay(true)?;
+    let start = Instant::now();
     let mut latencies = Vec::new();
-    let mut index = first;
-    while start.elapsed() < TIME {
-        let question = &questions[index % questions.len()];
+    let indices = (0..questions.len()).cycle().skip(first).step_by(CONNECTIONS);
+    for index in indices.take_while(|_| start.elapsed() < TIME) {
+        let question = &questions[index];
         let call =
             json!({"jsonrpc": "2.0", "id": index, "method": "eth_call", "params": question.params});
+        let call = call.to_string();
         let asked = Instant::now();
-        let request = client.post(&url).header("content-type", "application/json");
-        let answer = async { request.body(call.to_string()).send().await?.bytes().await };
-        let answer = answer.await.map_err(|error| error.to_string())?;
+        let head = format!(
+            "POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n",
+            call.len()
+        );
+        stream.get_mut().write_all((head + &call).as_bytes())?;
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && stream.read_line(&mut head)? > 0 {}
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut answer = vec![0; length.ok_or("no length")?.parse()?];
+        stream.read_exact(&mut answer)?;
         latencies.push(asked.elapsed());
-        let answer: Value = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
-        question.check(index, &answer["result"]).map_err(|error| error.to_string())?;
-        index += CONNECTIONS;
+        question.check(index, &serde_json::from_slice::<Value>(&answer)?["result"])?;
     }
     Ok(latencies)
 }
 
-fn replay(node: &Node, questions: &[Question], first: usize) -> Result<(), Error> {
+fn replay(node: &Node, questions: &[Question], first: usize) -> Result<(), inkling::Error> {
     for (index, question) in questions.iter().enumerate() {
         let answer = node.handle("eth_call", question.params.clone());
-        let answer = answer.map_err(|error| Error::Mismatch(error.to_string()))?;
+        let answer = answer.map_err(|error| inkling::Error::Mismatch(error.to_string()))?;
         question.check(first + index, &answer)?;
     }
     Ok(())

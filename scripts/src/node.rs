@@ -85,7 +85,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     if let Some(miner) = miner {
         miner.abort();
     }
-    save(&mut saver).await
+    Ok(save(&mut saver).await?)
 }
 
 /// The chain to begin with.

@@ -2,7 +2,7 @@
 //!
 //! What executes code and what only looks something up are counted apart, so that the one never waits for the other.
 //! Gas bounds how long a call runs (50 million, whatever it asks for), and nothing else does: no call has to be cut off.
-//! What a request's JSON takes in memory is up to some eighty times its length, so large ones are taken one by one.
+//! JSON takes up to some eighty times its length in memory, so that a request of many small values is refused.
 //! A request that panics is answered with an internal error; the thread and the node live on.
 
 use super::{Limits, gate::Blocked};
@@ -17,11 +17,11 @@ use jsonrpsee::{
 };
 use serde_json::{Value, value::RawValue};
 use std::{borrow::Cow, sync::Arc};
-use tokio::sync::{AcquireError, Semaphore};
+use tokio::sync::Semaphore;
 use tower::Layer;
 
-/// Parameters longer than this, in bytes, are large.
-const LARGE: usize = 64 << 10;
+/// Most values in the parameters of a request. Without long texts among them 5 MB hold no more storage slots to set.
+const VALUES: usize = 100_000;
 /// Requests of one connection that run at once.
 const AT_ONCE: usize = 8;
 /// Bytes that a request takes beside its parameters, about.
@@ -42,7 +42,6 @@ pub(super) struct Shared {
     light: Arc<Semaphore>,
     /// Bytes of requests that wait or run.
     waiting: Semaphore,
-    large: Arc<Semaphore>,
     max_response: usize,
 }
 
@@ -190,7 +189,6 @@ impl Shared {
             heavy: Arc::new(Semaphore::new(limits.running)),
             light: Arc::new(Semaphore::new(limits.running)),
             waiting: Semaphore::new(limits.waiting as usize),
-            large: Arc::new(Semaphore::new(1)),
             max_response: limits.response as usize,
         })
     }
@@ -200,16 +198,12 @@ impl Shared {
         let Request { id, method, params, .. } = request;
         let (id, method) = (id.into_owned(), method.into_owned());
         let params = params.map(Cow::into_owned);
-        let is_large = params.as_ref().is_some_and(|params| params.get().len() > LARGE);
+        let values = |text: &str| text.bytes().filter(|byte| b",[{".contains(byte)).count();
+        if params.as_ref().is_some_and(|params| values(params.get()) > VALUES) {
+            return refusal(id, -32_602, "too many values");
+        }
         let turns = if is_heavy(&method) { &self.heavy } else { &self.light };
-        let turn = async {
-            let large = match is_large {
-                true => Some(self.large.clone().acquire_owned().await?),
-                false => None,
-            };
-            Ok::<_, AcquireError>((turns.clone().acquire_owned().await?, large))
-        };
-        let Ok(turn) = turn.await else {
+        let Ok(turn) = turns.clone().acquire_owned().await else {
             return MethodResponse::error(id, ErrorCode::InternalError);
         };
         let (this, for_answer) = (self.clone(), id.clone());

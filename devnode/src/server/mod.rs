@@ -79,7 +79,7 @@ pub struct Limits {
     pub held: u32,
     /// Connections; more wait until one ends: 1,000.
     pub connections: usize,
-    /// Requests that run at once, of those that execute code and of others each: 16.
+    /// Requests that run at once, of those that execute code and of others each: 8.
     pub running: usize,
     /// Bytes of requests that run or wait to; more are refused: 128 MiB.
     pub waiting: u32,
@@ -99,7 +99,7 @@ impl Default for Limits {
             batch: 1_000,
             held: 64 << 20,
             connections: 1_000,
-            running: 16,
+            running: 8,
             waiting: 128 << 20,
             subscriptions: 128,
             head_timeout: Duration::from_secs(60),
@@ -169,7 +169,8 @@ pub async fn serve(node: Node, config: ServerConfig) -> Result<ServerHandle, Ser
                 .max_subscriptions_per_connection(limits.subscriptions)
                 .enable_ws_ping(PingConfig::new())
                 .set_id_provider(subscriptions::HexIds)
-                .set_message_buffer_capacity(16)
+                // Answers may be large. What waits here is not yet in the socket's buffer.
+                .set_message_buffer_capacity(4)
                 // Connections are counted where they are accepted.
                 .max_connections(u32::MAX)
                 .build(),

@@ -1,19 +1,16 @@
 //! The server's manners: errors as geth has them, batches, browsers, subscriptions.
 
-mod served;
-
+use crate::client::{Client, serve};
 use alloy::{
-    eips::BlockNumberOrTag,
-    network::TransactionBuilder,
-    primitives::{Address, B256, Bytes, U256, address, b256, bytes},
+    eips::Encodable2718,
+    network::{EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
+    primitives::{Address, B256, Bytes, bytes},
     providers::{Provider, ProviderBuilder, WsConnect},
     rpc::types::{Filter, TransactionRequest},
     signers::local::PrivateKeySigner,
 };
 use inkling_devnode::{arbos::DEV_PRIVATE_KEY, server::Limits};
 use serde_json::{Value, json};
-use served::{Client, serve};
-use std::time::Duration;
 
 /// Init code of a contract that emits a log with topic 7 whenever it is called.
 const LOGGER: Bytes = bytes!("65 60075f5fa100 5f 52 6006 601a f3");
@@ -32,7 +29,7 @@ async fn errors_are_geths() {
         ("hello".into(), -32_700, "Parse error"),
         ("{".into(), -32_700, "Parse error"),
         ("[1,".into(), -32_700, "Parse error"),
-        ("{}".into(), -32_600, "Invalid request"),
+        (r#"{"id":1}"#.into(), -32_600, "Invalid request"),
         ("[]".into(), -32_600, "Invalid request"),
         (r#"{"id":1,"method":"eth_chainId"}"#.into(), -32_600, "Invalid request"),
         (request(r#""params":[]"#), -32_600, "Invalid request"),
@@ -82,9 +79,9 @@ async fn transactions_that_cannot_be_included() {
             .with_gas_limit(21_000)
             .with_max_fee_per_gas(1_000_000_000)
             .with_max_priority_fee_per_gas(0);
-        let wallet = alloy::network::EthereumWallet::from(key);
+        let wallet = EthereumWallet::from(key);
         let envelope = tx.build(&wallet).await.unwrap();
-        alloy::eips::Encodable2718::encoded_2718(&envelope)
+        envelope.encoded_2718()
     };
     let poor = PrivateKeySigner::from_bytes(&B256::repeat_byte(9)).unwrap();
     let mut forged = signed(412_346, 0, signer()).await;
@@ -92,7 +89,7 @@ async fn transactions_that_cannot_be_included() {
     let len = forged.len();
     forged[len - 65..len - 33].fill(0xff);
     for (raw, said) in [
-        (forged, "signature"),
+        (forged, "invalid"),
         (signed(1, 0, signer()).await, "chain id"),
         (signed(412_346, 7, signer()).await, "nonce too high"),
         (signed(412_346, 0, poor).await, "insufficient funds"),
@@ -195,7 +192,7 @@ async fn subscriptions() {
     let filter = Filter::new().address(logger).event_signature(topic);
     let mut logs = provider.subscribe_logs(&filter).await.unwrap();
     let others = Filter::new().address(logger).event_signature(B256::ZERO);
-    let mut no_logs = provider.subscribe_logs(&others).await.unwrap();
+    let no_logs = provider.subscribe_logs(&others).await.unwrap();
     let call = TransactionRequest::default().with_to(logger);
     let called = provider.send_transaction(call).await.unwrap().get_receipt().await.unwrap();
 

@@ -1,12 +1,11 @@
 //! Clients that mean harm. After each the node answers the next request, and its memory stays bounded.
 //!
-//! One test, so that the memory of the process is the server's and this client's alone. `--nocapture` shows figures.
+//! One test, so that figures are of one thing at a time; `--nocapture` shows them.
 
-mod served;
-
+use crate::client::{Client, serve_node};
 use alloy::{
     network::TransactionBuilder,
-    primitives::{Address, Bytes, U256, bytes, hex},
+    primitives::{Address, Bytes, U256, hex},
     providers::{Provider, ProviderBuilder},
     rpc::{client::RpcClient, types::TransactionRequest},
     signers::local::PrivateKeySigner,
@@ -16,11 +15,10 @@ use inkling_devnode::{
     Chain, ChainConfig, Embedded, Node,
     arbos::DEV_PRIVATE_KEY,
     precompiles::{ARB_WASM, arb_wasm::IArbWasm},
-    server::{self, Limits, ServerConfig},
+    server::Limits,
     stylus::compress,
 };
 use serde_json::{Value, json};
-use served::Client;
 use std::{
     fs,
     net::SocketAddr,
@@ -75,9 +73,21 @@ fn program(pages: u32, body: &str) -> Vec<u8> {
     compress(&wat::parse_str(wat).unwrap())
 }
 
+/// What asks for a WebSocket.
+const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\
+    upgrade: websocket\r\nsec-websocket-version: 13\r\n\
+    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// A text as a WebSocket frame of a client whose mask is zero.
+fn frame(text: &str) -> Vec<u8> {
+    let len = (text.len() as u16).to_be_bytes();
+    [&[0x81, 0xfe][..], &len, &[0; 4], text.as_bytes()].concat()
+}
+
 struct Targets {
     evm_loop: Address,
     evm_memory: Address,
+    evm_nested: Address,
     evm_return: Address,
     wasm_loop: Address,
     wasm_memory: Address,
@@ -107,6 +117,8 @@ async fn deploy(node: Node) -> Targets {
         evm_loop: create(&hex!("5b5f56")).await,
         // Doubles the offset of an MSTORE until the gas is gone.
         evm_memory: create(&hex!("6001 5b 80 80 52 80 01 6002 56")).await,
+        // Fills 128 KiB of memory and calls itself.
+        evm_nested: create(&hex!("5f 62020000 52 5f5f5f5f5f 30 5a f1")).await,
         // Returns 4 MB of memory.
         evm_return: create(&hex!("623d0900 5f f3")).await,
         wasm_loop: create_program(program(1, "(loop br 0)")).await,
@@ -123,8 +135,7 @@ async fn the_node_survives() {
     let node = Node::new(Chain::new(ChainConfig::default()));
     let targets = deploy(node.clone()).await;
     let limits = Limits { head_timeout: Duration::from_secs(2), ..Limits::default() };
-    let config = ServerConfig { port: 0, limits, ..ServerConfig::default() };
-    let server = server::serve(node, config).await.unwrap();
+    let server = serve_node(node, &["*"], limits).await;
     let at = server.address();
     let before = memory("VmRSS").unwrap_or(0);
     let head = "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json";
@@ -202,7 +213,26 @@ async fn the_node_survives() {
         assert_eq!(busy.join().unwrap().error().0, -32_000);
     }
 
+    let busy: Vec<_> = (0..8)
+        .map(|_| thread::spawn(move || Client::connect(at).post(eth_call(targets.evm_nested, gas))))
+        .collect();
+    after("nested EVM memory, eight times, meanwhile", at, || {
+        thread::sleep(Duration::from_millis(100))
+    });
+    for busy in busy {
+        assert!(busy.join().unwrap().status == 200);
+    }
+
     // ── connections ──
+    let frame = frame(&eth_call(targets.evm_return, gas));
+    let mut deaf = Client::connect(at);
+    deaf.send(UPGRADE);
+    assert_eq!(deaf.answer().unwrap().status, 101);
+    after("a WebSocket that reads none of 8 GB", at, || {
+        deaf.send_some(&frame.repeat(1_000));
+        thread::sleep(Duration::from_secs(2));
+    });
+    drop(deaf);
     let idle: Vec<Client> = (0..500).map(|_| Client::connect(at)).collect();
     let mut slow: Vec<Client> = (0..200).map(|_| Client::connect(at)).collect();
     after("500 idle and 200 slow connections", at, || {
