@@ -5,6 +5,10 @@
 //! `crates/prover/src/wavm.rs`): the MVP of WASM with sign extension, multi-value and the two bulk operations on
 //! memory, no float arithmetic, one exported memory, imports from `vm_hooks` alone with exactly the right types. What
 //! breaks a rule is refused with a [`ModuleError`] that names the rule; nothing here trusts the bytes.
+//!
+//! What is valid WASM says `wasmparser`, as in Nitro. Nitro's own changed its version from 0.121 to 0.245 with v3.10; the
+//! earlier one also took two encodings that no compiler writes and that are refused here and since: an address that
+//! names memory 0 in so many bytes, and a table's type padded with a zero byte.
 
 use std::collections::HashMap;
 use std::ops::Range;
