@@ -61,7 +61,7 @@ mod tests {
         assert!(parse("inkling compare").is_ok());
         assert!(parse("inkling evaluate --model mlp-64 --samples 10").is_ok());
         assert!(parse("inkling classify 7 --json --contract packed").is_ok());
-        assert!(parse("inkling node --port 0 --cors http://a.example,http://b.example").is_ok());
+        assert!(parse("inkling node --port 0 --block-time 2 --arbos 60 --cors http://a.example,http://b.example").is_ok());
         let remote = "inkling deploy --rpc http://localhost:8547 --private-key-env KEY";
         assert!(parse(remote).is_ok());
         // There is no deployment to an endpoint without a key, and no key on the command line.

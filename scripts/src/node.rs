@@ -65,12 +65,11 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let text = banner(&chain, &keys);
     let node = Node::with_accounts(chain, keys);
     let mut saver = args.state.map(|path| Saver { node: node.clone(), path, saved: None });
-    // At once, so that a file that cannot be written is found out now.
-    save(&mut saver).await?;
-
     let Args { host, port, cors, .. } = args;
     let config = ServerConfig { host, port, cors, ..ServerConfig::default() };
     let server = server::serve(node.clone(), config).await?;
+    // At once, so that a file that cannot be written is found out now.
+    save(&mut saver).await?;
     let at = server.address();
     let miner = args.block_time.map(|seconds| tokio::spawn(mine(node, seconds)));
     report::print(&format!("{text}\nListening on http://{at} and ws://{at}; stop with Ctrl-C."));
