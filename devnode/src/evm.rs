@@ -15,7 +15,7 @@ use crate::{
     stylus::{ProgramCache, StylusParams, is_program},
     trace::{Frame, Recording},
 };
-use alloy_primitives::{Address, B256, U256, map::HashMap};
+use alloy_primitives::{Address, U256, map::HashMap};
 use revm::{
     bytecode::{Bytecode, opcode},
     context::{

@@ -25,7 +25,7 @@ fn a_transaction_pays_for_its_bytes() {
     let mut chain = priced();
     let before = chain.balance(DEV_ACCOUNT);
     let outcome = send(&mut chain, A, Bytes::new());
-    assert!(outcome.l1_gas > 160 * 60 && outcome.l1_gas % 160 == 0, "{}", outcome.l1_gas);
+    assert!(outcome.l1_gas > 160 * 60 && outcome.l1_gas.is_multiple_of(160), "{}", outcome.l1_gas);
     assert_eq!(outcome.gas_used, 21_000 + outcome.l1_gas);
     assert_eq!((outcome.intrinsic(), outcome.trace.gas), (21_000, 0));
     let wei = |gas: u64| U256::from(gas * 100_000_000);
