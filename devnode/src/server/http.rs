@@ -12,8 +12,8 @@ use super::{
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
-    body::Incoming,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, ORIGIN},
+    body::{Body, Bytes, Incoming},
+    header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, ORIGIN},
     http::uri::Authority,
 };
 use jsonrpsee::server::{HttpBody, http::response::too_large, ws::is_upgrade_request};
@@ -23,7 +23,7 @@ use tower::Service;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 /// Bodies up to this length, in bytes, are not counted among those that are held.
-const SMALL: u32 = 16 << 10;
+const SMALL: u64 = 16 << 10;
 
 /// For whoever opens the endpoint in a browser.
 const HELP: &str =
@@ -86,10 +86,8 @@ impl Door {
     where
         R: Service<Request<HttpBody>, Response = Response<HttpBody>>,
     {
-        if !self.host_is_ours(request.headers()) {
-            return text(StatusCode::FORBIDDEN, "invalid host specified\n");
-        }
-        if is_upgrade_request(&request) {
+        let is_ours = self.host_is_ours(request.headers());
+        if is_ours && is_upgrade_request(&request) {
             if !self.origin_is_welcome(request.headers()) {
                 return text(StatusCode::FORBIDDEN, "origin not allowed\n");
             }
@@ -97,30 +95,44 @@ impl Door {
             request.extensions_mut().insert(CanNotify);
             return ask(&mut rpc, request).await;
         }
-        if request.method() == Method::GET {
-            return text(StatusCode::OK, HELP);
-        }
 
-        let most = self.config.limits.request;
-        let length = request.headers().get(CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        let length: u32 = length.unwrap_or(most);
         let (head, body) = request.into_parts();
-        if length > most {
-            return too_large(most);
-        }
-        let held = if length <= SMALL { 0 } else { length };
+        let most = u64::from(self.config.limits.request);
+        let length = body.size_hint().upper().unwrap_or(most);
+        let held = if length <= SMALL { 0 } else { length.min(most) as u32 };
         let Ok(_held) = self.held.acquire_many(held).await else {
             return text(StatusCode::SERVICE_UNAVAILABLE, "");
         };
-        let body = Limited::new(body, most as usize).collect();
-        let body = match timeout(self.config.limits.body_timeout, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(most),
-            Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "the request broke off\n"),
-            Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n"),
+        // Also of a request that is refused: a connection can go on only after the whole request.
+        let body = match self.read(body).await {
+            Ok(body) => body,
+            Err(mut refusal) => {
+                refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                return refusal;
+            }
         };
+        if !is_ours {
+            return text(StatusCode::FORBIDDEN, "invalid host specified\n");
+        }
+        if head.method == Method::GET {
+            return text(StatusCode::OK, HELP);
+        }
         ask(&mut rpc, Request::from_parts(head, HttpBody::new(Full::new(body)))).await
+    }
+
+    /// The body, if it is not too large and comes in time.
+    async fn read(&self, body: Incoming) -> Result<Bytes, Response<HttpBody>> {
+        let most = self.config.limits.request;
+        if body.size_hint().lower() > u64::from(most) {
+            return Err(too_large(most));
+        }
+        let body = Limited::new(body, most as usize).collect();
+        match timeout(self.config.limits.body_timeout, body).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
+            Ok(Err(_)) => Err(text(StatusCode::BAD_REQUEST, "the request broke off\n")),
+            Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n")),
+        }
     }
 }
 

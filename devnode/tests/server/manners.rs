@@ -1,15 +1,18 @@
 //! The server's manners: errors as geth has them, batches, browsers, subscriptions.
 
-use crate::client::{Client, serve};
+use crate::client::{Client, serve, serve_node};
 use alloy::{
     eips::Encodable2718,
     network::{EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
     primitives::{Address, B256, Bytes, bytes},
     providers::{Provider, ProviderBuilder, WsConnect},
-    rpc::types::{Filter, TransactionRequest},
+    rpc::{
+        client::RpcClient,
+        types::{Filter, TransactionRequest},
+    },
     signers::local::PrivateKeySigner,
 };
-use inkling_devnode::{arbos::DEV_PRIVATE_KEY, server::Limits};
+use inkling_devnode::{Chain, ChainConfig, Embedded, Node, arbos::DEV_PRIVATE_KEY, server::Limits};
 use serde_json::{Value, json};
 
 /// Init code of a contract that emits a log with topic 7 whenever it is called.
@@ -178,15 +181,18 @@ async fn any_page_may_ask_by_default() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn subscriptions() {
-    let server = serve(&["*"], Limits::default()).await;
+    let node = Node::new(Chain::new(ChainConfig::default()));
+    // Sends in process: over WebSocket alloy waits for receipts by subscriptions of its own.
+    let sender = RpcClient::new(Embedded::new(node.clone()), true);
+    let sender = ProviderBuilder::new().wallet(signer()).connect_client(sender);
+    let server = serve_node(node, &["*"], Limits::default()).await;
     let url = format!("ws://{}", server.address());
-    let provider =
-        ProviderBuilder::new().wallet(signer()).connect_ws(WsConnect::new(&url)).await.unwrap();
+    let provider = ProviderBuilder::new().connect_ws(WsConnect::new(&url)).await.unwrap();
     let mut heads = provider.subscribe_blocks().await.unwrap();
     let mut pending = provider.subscribe_pending_transactions().await.unwrap();
 
     let deploy = TransactionRequest::default().with_deploy_code(LOGGER);
-    let deployed = provider.send_transaction(deploy).await.unwrap().get_receipt().await.unwrap();
+    let deployed = sender.send_transaction(deploy).await.unwrap().get_receipt().await.unwrap();
     let logger = deployed.contract_address.unwrap();
     let topic = B256::with_last_byte(7);
     let filter = Filter::new().address(logger).event_signature(topic);
@@ -194,7 +200,7 @@ async fn subscriptions() {
     let others = Filter::new().address(logger).event_signature(B256::ZERO);
     let no_logs = provider.subscribe_logs(&others).await.unwrap();
     let call = TransactionRequest::default().with_to(logger);
-    let called = provider.send_transaction(call).await.unwrap().get_receipt().await.unwrap();
+    let called = sender.send_transaction(call).await.unwrap().get_receipt().await.unwrap();
 
     for receipt in [&deployed, &called] {
         let head = heads.recv().await.unwrap();
@@ -216,6 +222,6 @@ async fn subscriptions() {
         (refused.code, &*refused.message),
         (-32_601, "no \"newNothing\" subscription in eth namespace")
     );
-    // Over the same connection, requests and batches.
+    // Over the same connection.
     assert_eq!(provider.get_block_number().await.unwrap(), 2);
 }
