@@ -2,6 +2,8 @@
 
 CARGO ?= cargo
 CONTRACT_BUILT := build/contract
+EXAMPLES_BUILT := build/examples
+EXAMPLES := inkling-test-token,inkling-test-relay,inkling-test-signature
 
 .DEFAULT_GOAL := help
 .PHONY: help compare test lint contract data train
@@ -14,9 +16,12 @@ compare: ## Deploy every contract and model on the embedded chain, classify, com
 
 test: lint ## Every test, formatting and lints, with all the set-up they need
 	tools/setup-node.sh
+	tools/setup-python.sh
 	node contracts-solidity-baseline/build.mjs --check
 	$(wasm) && node contract/build.mjs --into $(CONTRACT_BUILT)
-	$(libtorch) && INKLING_BUILT_CONTRACT=$(CURDIR)/$(CONTRACT_BUILT) $(CARGO) test --release --locked --workspace
+	$(wasm) && node contract/build.mjs --into $(EXAMPLES_BUILT) --packages $(EXAMPLES)
+	$(libtorch) && export INKLING_WASM="$$(tools/setup-wasm.sh)" INKLING_BUILT_CONTRACT=$(CURDIR)/$(CONTRACT_BUILT) \
+		INKLING_BUILT_EXAMPLES=$(CURDIR)/$(EXAMPLES_BUILT) && $(CARGO) test --release --locked --workspace
 
 lint: ## Formatting and lints
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || \

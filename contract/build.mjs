@@ -2,6 +2,7 @@
 //
 //   node build.mjs                 writes artifacts/inkling_contract.{wasm,json}
 //   node build.mjs --into DIR      writes them to DIR instead; tests/artifact.rs compares them with the artifacts
+//   node build.mjs --into DIR --packages NAME,…   builds these contracts instead, in the same way, to DIR/NAME.wasm
 //
 // The environment says which compiler (RUSTC) and linker (CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER): see
 // tools/setup-wasm.sh. The standard library is built along with the contract, from the compiler's own sources, without
@@ -20,8 +21,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = dirname(HERE);
 const TARGET = 'wasm32-unknown-unknown';
 const RUST_FLAGS = ['-Zunstable-options', '-Cpanic=immediate-abort'];
-const CARGO_FLAGS = ['--profile', 'contract', '--lib', '--locked', '-p', 'inkling-contract', '--target', TARGET,
-  '-Zbuild-std=std,panic_abort'];
+const cargoFlags = (packages) => ['--profile', 'contract', '--lib', '--locked', ...packages.flatMap((name) => ['-p', name]),
+  '--target', TARGET, '-Zbuild-std=std,panic_abort'];
 const STYLUS_TOML = readFileSync(join(HERE, 'Stylus.toml'), 'utf8');
 const WASM_OPT_FLAGS = JSON.parse(STYLUS_TOML.match(/^flags = (\[[^\]]*\])/m)[1]);
 
@@ -29,8 +30,12 @@ const WASM_OPT_FLAGS = JSON.parse(STYLUS_TOML.match(/^flags = (\[[^\]]*\])/m)[1]
 const table = (file, name) =>
   readFileSync(file, 'utf8').split(`[${name}]\n`)[1].split('\n\n')[0].trim().split('\n').join(', ');
 
-const flag = process.argv.indexOf('--into');
-const out = flag > 0 ? resolve(process.argv[flag + 1]) : join(HERE, 'artifacts');
+const option = (name, otherwise) => {
+  const at = process.argv.indexOf(name);
+  return at > 0 ? process.argv[at + 1] : otherwise;
+};
+const out = resolve(option('--into', join(HERE, 'artifacts')));
+const packages = option('--packages', 'inkling-contract').split(',');
 
 const env = { ...process.env, RUSTC_BOOTSTRAP: '1' };
 delete env.RUSTFLAGS;
@@ -43,25 +48,28 @@ const registries = readdirSync(registry).map((name) => join(registry, name));
 const sources = join(rustc('--print', 'sysroot'), 'lib/rustlib/src/rust/library');
 const remap = [...registries, sources, ROOT].map((path) => `--remap-path-prefix=${path}=`);
 const rustflags = JSON.stringify([...RUST_FLAGS, ...remap]);
-execFileSync('cargo', ['build', ...CARGO_FLAGS, '--config', `target.${TARGET}.rustflags=${rustflags}`],
+execFileSync('cargo', ['build', ...cargoFlags(packages), '--config', `target.${TARGET}.rustflags=${rustflags}`],
   { cwd: ROOT, env, stdio: 'inherit' });
 
-const built = join(env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), TARGET, 'contract', 'inkling_contract.wasm');
+const built = join(env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), TARGET, 'contract');
 const wasmOpt = join(HERE, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
 mkdirSync(out, { recursive: true });
-const wasmFile = join(out, 'inkling_contract.wasm');
-execFileSync(process.execPath, [wasmOpt, ...WASM_OPT_FLAGS, '-o', wasmFile, built], { stdio: 'inherit' });
+const files = packages.map((name) => `${name.replaceAll('-', '_')}.wasm`);
+for (const file of files) {
+  execFileSync(process.execPath, [wasmOpt, ...WASM_OPT_FLAGS, '-o', join(out, file), join(built, file)], { stdio: 'inherit' });
+}
+if (packages.join() !== 'inkling-contract') process.exit();
 
-const wasm = readFileSync(wasmFile);
+const wasm = readFileSync(join(out, files[0]));
 const brotli = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 22 };
 const about = {
-  wasm: 'inkling_contract.wasm',
+  wasm: files[0],
   sha256: createHash('sha256').update(wasm).digest('hex'),
   bytes: wasm.length,
   compressed_bytes: brotliCompressSync(wasm, { params: brotli }).length,
   rustc: rustc('--version'),
   linker: env.CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER ?? 'rust-lld',
-  cargo_flags: CARGO_FLAGS.join(' '),
+  cargo_flags: cargoFlags(packages).join(' '),
   rust_flags: RUST_FLAGS.join(' '),
   profile: table(join(ROOT, 'Cargo.toml'), 'profile.contract'),
   link_flags: table(join(ROOT, '.cargo', 'config.toml'), `target.${TARGET}`),

@@ -19,6 +19,7 @@ const TARGETS = [
   ['contracts-solidity-baseline/Packed.sol', 'contracts-solidity-baseline/artifacts/Packed.json'],
   ['devnode/predeploys/CacheManager.sol', 'devnode/predeploys/CacheManager.json'],
   ['devnode/predeploys/StylusDeployer.sol', 'devnode/predeploys/StylusDeployer.json'],
+  ['tests/contracts/Asker.sol', 'tests/contracts/Asker.json'],
 ];
 
 const SETTINGS = {

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Node.js, npm and the pinned packages: solc for the Solidity contracts, binaryen's wasm-opt for the Stylus program.
+# Node.js, npm and the pinned packages: solc for the Solidity contracts, binaryen's wasm-opt for the Stylus program, and
+# the clients that tests/tests/clients.rs runs.
 #
 # Looks before it installs: silent when all is there. Where node is missing it is installed with apt on a Debian
 # where we are root; elsewhere a sentence says what to install, and the exit code is 1.
 set -eu
 cd "$(dirname "$0")/.."
+limit=$PWD/tools/limit
 
 have_node() {
     command -v npm >/dev/null 2>&1 && node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null
@@ -22,12 +24,12 @@ if ! have_node; then
     exit 1
 fi
 
-for folder in contracts-solidity-baseline contract; do
+for folder in contracts-solidity-baseline contract tests/clients; do
     # npm leaves its own lock file in node_modules when an installation is complete.
     installed=$folder/node_modules/.package-lock.json
     if [ ! "$installed" -nt $folder/package-lock.json ]; then
         echo "setup-node: installing the packages of $folder" >&2
-        if ! (cd $folder && ../tools/limit 300 npm ci --no-audit --no-fund --loglevel=error >/dev/null); then
+        if ! (cd $folder && "$limit" 300 npm ci --no-audit --no-fund --loglevel=error >/dev/null); then
             echo "setup-node: npm ci failed in $folder: the package registry must be reachable" >&2
             exit 1
         fi

@@ -210,6 +210,13 @@ impl Deployed {
     }
 }
 
+/// Init code that returns `code`, as `cargo stylus` writes it.
+pub fn init_code(code: &[u8]) -> Bytes {
+    // PUSH32 length, DUP1, PUSH1 43, PUSH1 0, CODECOPY, PUSH1 0, RETURN and a byte of version: 43 bytes, then the code.
+    let length = U256::from(code.len()).to_be_bytes::<32>();
+    [&[0x7f], &length[..], &[0x80, 0x60, 43, 0x60, 0, 0x39, 0x60, 0, 0xf3, 0], code].concat().into()
+}
+
 /// `beginModel` of a model.
 pub fn begin(model: &Model) -> IClassifier::beginModelCall {
     IClassifier::beginModelCall { header: model.header.clone().into(), modelHash: model.hash }

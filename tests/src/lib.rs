@@ -3,12 +3,14 @@
 //! * [`deployed`]: a fresh embedded chain with one contract on it, asked through calls and transactions, and what it
 //!   refuses with;
 //! * [`networks`]: random networks and images, the same each time;
+//! * [`served`]: a node behind a socket, and the programs that are its clients;
 //! * here: the shipped models and the test images.
 //!
 //! Helpers panic where the set-up itself fails: then no test means anything.
 
 pub mod deployed;
 pub mod networks;
+pub mod served;
 
 pub use deployed::{Deployed, OWNER, Refusal, STRANGER, refused};
 pub use networks::{random_image, random_network};
