@@ -26,6 +26,7 @@
 //! | `depth` | words of stack that a function may need |
 //! | [`instrument`] | ink, stack and memory checks woven into the bytes |
 //! | [`activate`](mod@activate) | what activation records and costs |
+//! | `recursion` | whether functions can call each other in a circle |
 //! | [`program`] | compiling and running |
 //! | `env`, `hooks`, `hostio` | the functions that a program imports: their ground, their table, their work |
 //! | `cache` | compiled programs that are kept |
@@ -51,6 +52,7 @@ pub mod params;
 pub mod pricing;
 pub mod program;
 mod record;
+mod recursion;
 mod storage;
 #[cfg(test)]
 mod tests;

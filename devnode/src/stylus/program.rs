@@ -5,11 +5,12 @@
 //! way of running out is decided by the inserted checks, not by the engine.
 //!
 //! **Native stack.** The words that Stylus counts bound the recursion of one run; native frames are larger than the
-//! count, so each run is given some twelve times the counted size: [`WASM_STACK`] bytes for 22,000 words. Should
-//! that be exceeded all the same, wasmtime stops the program and the run ends as [`Outcome::OutOfStack`]. Runs nest (a
-//! program calls a contract that calls a program …): each makes sure that its own stack and [`HOST_STACK`] for the
-//! chain's code are there, and takes a new segment from the heap where they are not. How deep they nest is the chain's
-//! to bound (1,024 calls, and 63/64 of the gas at each).
+//! count, so each run is given some twelve times the counted size: [`WASM_STACK`] bytes for 22,000 words. Programs whose
+//! functions can recurse are not optimized, since optimized frames have no such bound (`recursion`). Should the native
+//! stack end all the same, wasmtime stops the program and the run ends as [`Outcome::OutOfStack`]. Runs nest (a program
+//! calls a contract that calls a program …): each makes sure that its own stack and [`HOST_STACK`] for the chain's code
+//! are there, and takes a new segment from the heap where they are not. How deep they nest is the chain's to bound
+//! (1,024 calls, and 63/64 of the gas at each).
 
 use alloy_primitives::{Address, Bytes, U256};
 use std::sync::LazyLock;
@@ -22,6 +23,7 @@ use super::instrument::{INK_LEFT, INK_STATUS, STACK_LEFT, instrument};
 use super::module::{ENTRY_POINT, MEMORY, Module, ModuleError};
 use super::params::StylusParams;
 use super::record::HostioRecord;
+use super::recursion::may_recurse;
 
 /// Bytes of native stack for the WASM frames of one run, where the stack limit is that of ArbOS 50 or less.
 pub const WASM_STACK: usize = 2 << 20;
@@ -119,23 +121,26 @@ pub struct Program {
     stack: usize,
 }
 
-/// An engine and its hostios, one for the process and each size of its stack: what else a chain can change is data of a
-/// run, not of the engine.
+/// An engine and its hostios, one for the process for each way to compile and each size of the stack: what else a chain
+/// can change is data of a run, not of the engine.
 struct Runtime {
     engine: Engine,
     linker: Linker<Env>,
 }
 
-static RUNTIME: LazyLock<Result<Runtime, String>> = LazyLock::new(|| runtime(WASM_STACK));
-static DEEP_RUNTIME: LazyLock<Result<Runtime, String>> = LazyLock::new(|| runtime(DEEP_WASM_STACK));
+type Start = LazyLock<Result<Runtime, String>>;
 
-fn runtime(stack: usize) -> Result<Runtime, String> {
+static FAST: Start = LazyLock::new(|| runtime(OptLevel::Speed, WASM_STACK));
+static FAST_DEEP: Start = LazyLock::new(|| runtime(OptLevel::Speed, DEEP_WASM_STACK));
+static RECURSIVE: Start = LazyLock::new(|| runtime(OptLevel::None, WASM_STACK));
+static RECURSIVE_DEEP: Start = LazyLock::new(|| runtime(OptLevel::None, DEEP_WASM_STACK));
+
+fn runtime(level: OptLevel, stack: usize) -> Result<Runtime, String> {
     let mut config = Config::new();
     config
-        .cranelift_opt_level(OptLevel::Speed)
+        .cranelift_opt_level(level)
         .async_stack_size(stack) // unused, but no less may be asked for
         .max_wasm_stack(stack)
-        .async_stack_size(stack) // nothing here is asynchronous, but the engine wants it to be no less
         .wasm_backtrace_max_frames(None) // traps are ordinary ends here
         .signals_based_traps(false) // the process's signals are not ours to take
         .memory_reservation(0)
@@ -155,9 +160,12 @@ impl Program {
         let module = Module::parse(wasm, params)?;
         let instrumented = instrument(&module, params)?;
         module.check_limits(params.page_limit)?;
-        let (runtime, stack) = match params.max_stack_depth {
-            ..=22_000 => (&*RUNTIME, WASM_STACK),
-            _ => (&*DEEP_RUNTIME, DEEP_WASM_STACK),
+        let recursive = may_recurse(&module).map_err(ModuleError::from)?;
+        let (runtime, stack) = match (recursive, params.max_stack_depth) {
+            (false, ..=22_000) => (&FAST, WASM_STACK),
+            (false, _) => (&FAST_DEEP, DEEP_WASM_STACK),
+            (true, ..=22_000) => (&RECURSIVE, WASM_STACK),
+            (true, _) => (&RECURSIVE_DEEP, DEEP_WASM_STACK),
         };
         let runtime = runtime.as_ref().map_err(|error| CompileError::Engine(error.clone()))?;
         let engine_error = |error: wasmtime::Error| CompileError::Engine(format!("{error:#}"));
