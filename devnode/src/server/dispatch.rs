@@ -227,12 +227,15 @@ impl Shared {
     }
 }
 
-/// Whether a method may execute code, or go through much of the chain.
+/// Whether a method may execute code, wait for a writer, or go through much of the chain.
 fn is_heavy(method: &str) -> bool {
-    matches!(
-        method,
-        "eth_call" | "eth_estimateGas" | "eth_createAccessList" | "eth_simulateV1" | "eth_getLogs"
-    ) || ["eth_send", "debug_", "trace_", "evm_"].iter().any(|prefix| method.starts_with(prefix))
+    const PREFIXES: [&str; 8] =
+        ["eth_call", "eth_send", "debug_", "trace_", "evm_", "anvil_", "hardhat_", "inkling_"];
+    PREFIXES.iter().any(|prefix| method.starts_with(prefix))
+        || matches!(
+            method,
+            "eth_estimateGas" | "eth_createAccessList" | "eth_getLogs" | "eth_getFilterLogs"
+        )
 }
 
 pub(super) fn object(error: RpcError) -> ErrorObjectOwned {

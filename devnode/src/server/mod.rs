@@ -1,9 +1,9 @@
 //! A node behind a socket: JSON-RPC over HTTP and WebSocket on one port.
 //!
-//! [`jsonrpsee`] reads requests, batches and subscriptions; `dispatch` hands each request to
-//! [`Node::handle`] on a thread of its own; `subscriptions` answers `eth_subscribe`; `http` is what stands
-//! before them: who may ask, how much and how slowly; `gate` keeps a client from asking more than it listens to. Limits are geth's where geth has one (`node/defaults.go` and
-//! `rpc/http.go` in go-ethereum), so that what works here works there.
+//! [`jsonrpsee`] reads requests, batches and subscriptions; `dispatch` hands each request to [`Node::handle`] on a thread
+//! that may block; `subscriptions` answers `eth_subscribe`; `http` is what stands before them: who may ask, how much and
+//! how slowly; `gate` keeps a client from asking for more than it reads. Limits are geth's where geth has one
+//! (`node/defaults.go` and `rpc/http.go` in go-ethereum), so that what works here works there.
 //!
 //! ```
 //! # use inkling_devnode::{Chain, ChainConfig, Node, server::{self, ServerConfig}};
