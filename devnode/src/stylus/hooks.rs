@@ -12,18 +12,17 @@ use super::record::Word;
 /// Pays for `pages` more pages. Unlike the others it takes its base price only where there is nothing to pay for.
 /// The count is cut to 16 bits, as its type in Nitro says; growing by more than that fails anyway.
 fn pay_for_memory_grow(caller: Caller<'_, Env>, pages: u32) -> Done {
-    match pages as u16 {
-        0 => Hostio::start(caller, hostio::PLAIN).map(|_| ()),
-        pages => {
-            let mut io = Hostio::start(caller, 0)?;
-            let params = [pages.into()];
-            let begun = io.begin("pay_for_memory_grow", 0, &params);
-            let cost = io.env().host().add_pages(pages);
-            io.buy_gas(cost)?;
-            io.end(begun, 0);
-            Ok(())
-        }
+    let pages = pages as u16;
+    let price = if pages == 0 { hostio::PLAIN } else { 0 };
+    let mut io = Hostio::start(caller, price)?;
+    let params = [pages.into()];
+    let begun = io.begin("pay_for_memory_grow", price, &params);
+    if pages != 0 {
+        let cost = io.env().host().add_pages(pages);
+        io.buy_gas(cost)?;
     }
+    io.end(begun, 0);
+    Ok(())
 }
 
 /// Ends the program. It costs nothing, and does not come back.
