@@ -10,7 +10,10 @@ use alloy::{
     signers::local::PrivateKeySigner,
     sol,
 };
-use inkling_devnode::{Chain, ChainConfig, Node, arbos::DEV_PRIVATE_KEY};
+use inkling_devnode::{
+    Chain, ChainConfig, Node,
+    arbos::{DEV_ACCOUNT, DEV_PRIVATE_KEY},
+};
 use inkling_tests::served::{Served, available, limited, root, said};
 use serde_json::Value;
 use std::{
@@ -210,8 +213,11 @@ async fn check_to_cache(stylus: &Stylus) {
 /// Gas of `isModelReady()`.
 async fn call_gas(stylus: &Stylus, to: Address) -> u64 {
     let ready = Ready::new(to, &stylus.provider);
+    // Asked for each time: `cargo stylus` sends from the same account.
+    let nonce = stylus.provider.get_transaction_count(DEV_ACCOUNT).await.unwrap();
     let call = TransactionRequest {
         gas: Some(1_000_000),
+        nonce: Some(nonce),
         ..ready.isModelReady().into_transaction_request()
     };
     let sent = stylus.provider.send_transaction(call).await.unwrap();
