@@ -22,7 +22,7 @@ say "installing cargo-stylus $version into $home (some minutes)"
 # Optimized it would take three times as long to build, and it has little to do.
 if ! CARGO_PROFILE_DEV_DEBUG=0 tools/limit "${CARGO_STYLUS_TIMEOUT:-3600}" \
     cargo install "cargo-stylus@$version" --locked --debug --quiet --root $home --target-dir $home/target; then
-    say "cargo install failed: crates.io must be reachable, and a C compiler installed"
+    say "cargo install failed: the package registry must be reachable, and a C compiler installed"
     exit 1
 fi
 rm -rf $home/target

@@ -31,6 +31,6 @@ if python3 -m venv $home >/dev/null 2>&1; then
 else
     python3 -m venv --without-pip $home && pip="python3 -m pip --python $home/bin/python" || unable "python3 has no venv"
 fi
-tools/limit "${PYTHON_TIMEOUT:-300}" $pip install -q --disable-pip-version-check --no-input -r $wanted >&2 ||
+tools/limit "${PYTHON_TIMEOUT:-900}" $pip install -q --disable-pip-version-check --no-input -r $wanted >&2 ||
     unable "pip could not install $wanted"
 cp $wanted $home/installed.txt

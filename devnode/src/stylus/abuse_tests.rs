@@ -88,7 +88,7 @@ fn native_frames_larger_than_counted() {
     };
     let success = Outcome::Success(vec![]);
     assert_eq!(run(2_500, 22_000), RunResult { outcome: success, ink_left: 1_995_141_981 });
-    assert_eq!(run(2_500, 17_000), RunResult { outcome: Outcome::OutOfStack, ink_left: 0 });
+    assert_eq!(run(2_500, 10_000), RunResult { outcome: Outcome::OutOfStack, ink_left: 0 });
 }
 
 #[test]
