@@ -1,51 +1,57 @@
 //! The integer network: what every part of Inkling computes.
 //!
-//! A network is a [`Header`] (input shape and layers) and, for each layer, integer [`Parameters`]. Three forms of one
-//! forward pass live here:
+//! A network is a [`Header`] (input and layers) and, for each layer that has some, integer [`Parameters`]. Three forms of
+//! one forward pass live here:
 //!
 //! * [`reference`](mod@reference): the definition, in the plainest code that can be read beside `docs/format.md`;
-//! * [`kernel`]: the fast one, which reads packed words as it needs them and is checked against the reference;
+//! * [`kernel`]: the fast one, which reads packed words and is checked against the reference;
 //! * the contracts: the Stylus contract runs [`kernel`] over its storage, the Solidity ones are checked in `tests/`.
 //!
 //! [`pack`] turns a network into the 32-byte words that both VMs read. There are no floats, no I/O and no chain here,
 //! and the crate is `no_std`.
 //!
 //! ```
-//! use inkling_network::{Bias, Dense, Header, Network, Parameters, Requantize, Shape, Weights, argmax, kernel, pack, reference};
+//! use inkling_network::*;
 //!
-//! let input = Shape { height: 1, width: 2, channels: 1 };
-//! let dense = |outputs, requantize| Dense { outputs, weights: Weights::Int8, bias: Bias::Int8 { shift: 0 }, requantize }.into();
-//! let requantize = Requantize { multiplier: 1, shift: 1, bits: 8 };
-//! let header = Header::new(input, vec![dense(2, Some(requantize)), dense(2, None)])?;
+//! let shape = Shape { channels: 1, height: 1, width: 2 };
+//! let bias = Bias { width: BiasWidth::Bits8, shift: 0 };
+//! let multipliers = Multipliers::Layer(1);
+//! let requantize = Requantize { multipliers, shift: 1, bits: 8, residual: false };
+//! let header = Header::new(
+//!     Input { shape, crop: 0, bits: 8 },
+//!     &[
+//!         Dense { outputs: 2, weights: Weights::Int4, bias, requantize }.into(),
+//!         Logits { classes: 2, weights: Weights::Ternary, bias }.into(),
+//!     ],
+//! )?;
 //! let network = Network::new(header, vec![
-//!     Parameters { weights: vec![1, -1, 2, 3], biases: vec![5, 0] },
-//!     Parameters { weights: vec![1, 0, 0, 1], biases: vec![0, 0] },
+//!     Parameters { weights: vec![1, -1, 2, 3], biases: vec![5, 0], multipliers: vec![] },
+//!     Parameters { weights: vec![1, 0, 0, 1], biases: vec![0, 0], multipliers: vec![] },
 //! ])?;
 //!
 //! // acc = [5 + 10·1 + 20·2, 0 − 10·1 + 20·3] = [55, 50]; requantized: [(55 + 1) >> 1, (50 + 1) >> 1] = [28, 25].
 //! let logits = reference::forward(&network, &[10, 20])?;
 //! assert_eq!(logits, [28, 25]);
 //! assert_eq!(argmax(&logits), 0);
-//!
-//! let words = pack::words(&network);
-//! assert_eq!(kernel::forward(network.header(), &mut words.as_slice(), &[10, 20])?, logits);
+//! assert_eq!(pack::words(&network).len(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #![no_std]
-#![forbid(unsafe_code)]
 
 extern crate alloc;
 
 pub mod header;
-pub mod kernel;
 pub mod layer;
 pub mod network;
 pub mod pack;
 pub mod reference;
 
-pub use header::{Header, HeaderError};
-pub use layer::{Bias, Dense, Layer, Requantize, Shape, Weights};
+pub use header::{Header, HeaderError, Stage};
+pub use layer::{
+    Bias, BiasWidth, Conv, Dense, Groups, Input, Layer, Logits, Multipliers, Requantize, Shape,
+    Stored, Weights,
+};
 pub use network::{Network, NetworkError, Parameters};
 
 /// An image whose length is not the network's number of inputs.
@@ -54,7 +60,7 @@ pub use network::{Network, NetworkError, Parameters};
 pub struct ImageLengthError {
     /// Bytes given.
     pub got: usize,
-    /// `height · width · channels` of the network's input.
+    /// `channels · height · width` of the network's input.
     pub expected: usize,
 }
 

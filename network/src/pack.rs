@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use crate::header::Header;
-use crate::layer::Bias;
+use crate::layer::Weights;
 use crate::network::{Network, Parameters};
 
 /// A 32-byte storage word; byte 0 is the most significant one of the `uint256`.
@@ -27,23 +27,27 @@ pub struct WordCountError {
     pub expected: usize,
 }
 
-/// The words of a network: all biases, then each layer's weights from a fresh word on.
+/// The words of a network: the bits of all that is not streamed, then each streamed layer's from a fresh word on.
 pub fn words(network: &Network) -> Vec<Word> {
-    let mut bytes = Vec::new();
-    for (layer, parameters) in network.header().layers().iter().zip(network.parameters()) {
+    let mut bits = BitWriter::default();
+    let layers = || network.header().stored().zip(network.parameters());
+    for (stored, parameters) in layers() {
         for bias in &parameters.biases {
-            match layer.bias_format() {
-                Bias::Int8 { .. } => bytes.push(*bias as i8 as u8),
-                Bias::Int16 { .. } => bytes.extend((*bias as i16).to_be_bytes()),
-            }
+            bits.push(*bias as u32, stored.bias.bits());
+        }
+        for multiplier in &parameters.multipliers {
+            bits.push(u32::from(*multiplier - 1), stored.multiplier_bits);
+        }
+        if !stored.streamed {
+            push_weights(&mut bits, stored.weights, &parameters.weights);
         }
     }
-    fill_word(&mut bytes);
-    for parameters in network.parameters() {
-        bytes.extend(parameters.weights.iter().map(|&w| w as u8));
-        fill_word(&mut bytes);
+    bits.fill_word();
+    for (stored, parameters) in layers().filter(|(stored, _)| stored.streamed) {
+        push_weights(&mut bits, stored.weights, &parameters.weights);
+        bits.fill_word();
     }
-    let (words, _) = bytes.as_chunks::<32>();
+    let (words, _) = bits.bytes.as_chunks::<32>();
     words.to_vec()
 }
 
@@ -56,29 +60,116 @@ pub fn network(header: Header, words: &[Word]) -> Result<Network, WordCountError
     if got != expected {
         return Err(WordCountError { got, expected });
     }
-    let bytes = words.as_flattened();
-    let mut bias_bytes = bytes;
-    let mut weight_bytes = &bytes[header.bias_words() as usize * 32..];
-    let mut parameters = Vec::with_capacity(header.layers().len());
-    for (inputs, layer) in header.layers_with_inputs() {
-        let (mine, rest) = bias_bytes.split_at(layer.biases() * layer.bias_format().bytes());
-        bias_bytes = rest;
-        let biases = read_biases(layer.bias_format(), mine).collect();
-        let count = layer.weights(inputs);
-        let weights = weight_bytes[..count].iter().map(|&w| w as i8).collect();
-        weight_bytes = &weight_bytes[count.next_multiple_of(32)..];
-        parameters.push(Parameters { weights, biases });
-    }
+    let mut head = BitReader::new(words.as_flattened());
+    let mut stream = BitReader::new(&words.as_flattened()[header.head_words() as usize * 32..]);
+    let layers = header.stored().map(|stored| {
+        let width = stored.bias.bits();
+        let sign = 32 - width;
+        let biases =
+            (0..stored.outputs).map(|_| ((head.take(width) << sign) as i32) >> sign).collect();
+        let own = if stored.multiplier_bits > 0 { stored.outputs } else { 0 };
+        let multipliers = (0..own).map(|_| head.take(stored.multiplier_bits) as u16 + 1).collect();
+        let weights = if stored.streamed {
+            let weights = take_weights(&mut stream, stored.weights, stored.count());
+            stream.skip_to_word();
+            weights
+        } else {
+            take_weights(&mut head, stored.weights, stored.count())
+        };
+        Parameters { weights, biases, multipliers }
+    });
+    let parameters = layers.collect();
     Ok(Network::new(header, parameters).expect("counts and ranges follow from the header"))
 }
 
-/// The biases in packed bytes, before their shift.
-pub(crate) fn read_biases(format: Bias, bytes: &[u8]) -> impl Iterator<Item = i32> {
-    bytes.chunks_exact(format.bytes()).map(|b| match *b {
-        [byte] => byte as i8 as i32,
-        [high, low] => i16::from_be_bytes([high, low]) as i32,
-        _ => unreachable!("a bias has one or two bytes"),
-    })
+fn push_weights(bits: &mut BitWriter, format: Weights, weights: &[i8]) {
+    match format {
+        Weights::Ternary => {
+            for five in weights.chunks(5) {
+                let digits = five.iter().rev().fold(0, |sum, w| 3 * sum + (w + 1) as u32);
+                bits.push(digits, 8);
+            }
+        }
+        Weights::Int2 => weights.iter().for_each(|w| bits.push((w + 3) as u32 / 2, 2)),
+        Weights::Binary => weights.iter().for_each(|w| bits.push((w + 1) as u32 / 2, 1)),
+        _ => weights.iter().for_each(|w| bits.push(*w as u32, format.code().into())),
+    }
+}
+
+fn take_weights(bits: &mut BitReader<'_>, format: Weights, count: usize) -> Vec<i8> {
+    match format {
+        Weights::Ternary => {
+            let mut weights = Vec::with_capacity(count);
+            while weights.len() < count {
+                let mut byte = bits.take(8);
+                for _ in 0..(count - weights.len()).min(5) {
+                    weights.push((byte % 3) as i8 - 1);
+                    byte /= 3;
+                }
+            }
+            weights
+        }
+        Weights::Int2 => (0..count).map(|_| 2 * bits.take(2) as i8 - 3).collect(),
+        Weights::Binary => (0..count).map(|_| 2 * bits.take(1) as i8 - 1).collect(),
+        Weights::Int3 | Weights::Int4 | Weights::Int8 => {
+            let (width, unused) = (u32::from(format.code()), 8 - u32::from(format.code()));
+            (0..count).map(|_| ((bits.take(width) << unused) as i8) >> unused).collect()
+        }
+    }
+}
+
+/// Fields one after another, the most significant bit first.
+#[derive(Default)]
+struct BitWriter {
+    bytes: Vec<u8>,
+    /// Bits of the last byte that are taken, 0 where it is full.
+    taken: u32,
+}
+
+impl BitWriter {
+    /// Appends the lowest `width` bits of `value`.
+    fn push(&mut self, value: u32, width: u32) {
+        for bit in (0..width).rev() {
+            if self.taken == 0 {
+                self.bytes.push(0);
+            }
+            let last = self.bytes.len() - 1;
+            self.bytes[last] |= ((value >> bit & 1) as u8) << (7 - self.taken);
+            self.taken = (self.taken + 1) % 8;
+        }
+    }
+
+    fn fill_word(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(32), 0);
+        self.taken = 0;
+    }
+}
+
+/// What a [`BitWriter`] wrote.
+struct BitReader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> BitReader<'a> {
+    const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// The next `width` bits, at most 32.
+    fn take(&mut self, width: u32) -> u32 {
+        let mut value = 0;
+        for _ in 0..width {
+            let bit = self.bytes[self.at / 8] >> (7 - self.at % 8) & 1;
+            value = value << 1 | u32::from(bit);
+            self.at += 1;
+        }
+        value
+    }
+
+    fn skip_to_word(&mut self) {
+        self.at = self.at.next_multiple_of(256);
+    }
 }
 
 /// The chunks of a model's words, in order, as bytes.
@@ -96,15 +187,11 @@ pub fn model_hash(header: &[u8], words: &[Word], keccak256: impl Fn(&[u8]) -> Wo
     keccak256(&hashes)
 }
 
-fn fill_word(bytes: &mut Vec<u8>) {
-    bytes.resize(bytes.len().next_multiple_of(32), 0);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::{Dense, Layer, Shape};
-    use crate::{kernel, reference};
+    use crate::layer::{Bias, BiasWidth, Dense, Input, Logits, Multipliers, Requantize, Shape};
+    use crate::reference;
     use alloc::string::String;
     use alloc::vec;
 
@@ -125,9 +212,7 @@ mod tests {
     #[test]
     fn the_worked_example_holds() {
         let header = Header::parse(&hex(example("header"))).unwrap();
-        let packed: Vec<Word> = ["word 0", "word 1", "word 2"]
-            .map(|name| hex(example(name)).try_into().unwrap())
-            .to_vec();
+        let packed: Vec<Word> = vec![hex(example("word 0")).try_into().unwrap()];
         let image = hex(example("image"));
         let logits: Vec<i32> =
             example("logits").split_whitespace().map(|n| n.parse().unwrap()).collect();
@@ -135,27 +220,30 @@ mod tests {
         let network = network(header.clone(), &packed).unwrap();
         assert_eq!(words(&network), packed);
         assert_eq!(reference::forward(&network, &image).unwrap(), logits);
-        assert_eq!(kernel::forward(&header, &mut packed.as_slice(), &image).unwrap(), logits);
 
-        // The hidden activations are the logits of the first layer alone, requantized.
-        let Layer::Dense(first) = header.layers()[0];
-        let alone = Header::new(header.input(), vec![Dense { requantize: None, ..first }.into()]);
-        let first_parameters = vec![network.parameters()[0].clone()];
-        let alone = Network::new(alone.unwrap(), first_parameters).unwrap();
-        let requantize = first.requantize.unwrap();
-        let hidden: Vec<u8> = reference::forward(&alone, &image)
-            .unwrap()
-            .into_iter()
-            .map(|acc| requantize.apply(acc))
-            .collect();
-        assert_eq!(hidden, hex(example("hidden")));
+        // The activations of the convolution are the logits of a network that copies them.
+        let input = header.input();
+        let bias = Bias { width: BiasWidth::Bits4, shift: 0 };
+        let copy = Logits { classes: 8, weights: Weights::Ternary, bias };
+        let layers = [header.stages()[0].layer, copy.into()];
+        let identity = Parameters {
+            weights: (0..64).map(|k| i8::from(k % 9 == 0)).collect(),
+            biases: vec![0; 8],
+            multipliers: vec![],
+        };
+        let alone = Network::new(
+            Header::new(input, &layers).unwrap(),
+            vec![network.parameters()[0].clone(), identity],
+        );
+        let hidden: Vec<i32> = hex(example("hidden")).into_iter().map(i32::from).collect();
+        assert_eq!(reference::forward(&alone.unwrap(), &image).unwrap(), hidden);
     }
 
     #[test]
     fn wrong_number_of_words_is_an_error() {
         let header = Header::parse(&hex(example("header"))).unwrap();
         let error = network(header, &[[0; 32]; 2]).unwrap_err();
-        assert_eq!(error, WordCountError { got: 2, expected: 3 });
+        assert_eq!(error, WordCountError { got: 2, expected: 1 });
     }
 
     #[test]
@@ -179,27 +267,57 @@ mod tests {
     }
 
     #[test]
-    fn biases_keep_their_sign() {
-        let biases: Vec<i32> =
-            read_biases(Bias::Int16 { shift: 0 }, &[0xff, 0xfe, 0x80, 0]).collect();
-        assert_eq!(biases, [-2, -32_768]);
-        let biases: Vec<i32> = read_biases(Bias::Int8 { shift: 0 }, &[0xff, 0x7f]).collect();
-        assert_eq!(biases, [-1, 127]);
+    fn every_format_reads_back() {
+        for format in Weights::ALL {
+            let all: Vec<i8> = (i8::MIN..=i8::MAX).filter(|&w| format.contains(w)).collect();
+            // Seven of each, so that fields straddle bytes and the last ternary byte is not full.
+            let weights: Vec<i8> = all.iter().cycle().take(7 * all.len()).copied().collect();
+            let mut bits = BitWriter::default();
+            bits.push(5, 3);
+            push_weights(&mut bits, format, &weights);
+            assert_eq!(bits.bytes.len(), (3 + format.bits(weights.len())).div_ceil(8));
+            let mut bits = BitReader::new(&bits.bytes);
+            assert_eq!(bits.take(3), 5);
+            assert_eq!(take_weights(&mut bits, format, weights.len()), weights);
+        }
+        // 1 − 0 · 3 − 1 · 9 + … : digits 2, 1, 0, 2, 2 are 2 + 3 + 0 + 54 + 162.
+        let mut bits = BitWriter::default();
+        push_weights(&mut bits, Weights::Ternary, &[1, 0, -1, 1, 1]);
+        assert_eq!(bits.bytes, [221]);
     }
 
     #[test]
     fn network_checks_counts_and_ranges() {
         use crate::NetworkError::*;
-        let shape = Shape { height: 1, width: 2, channels: 1 };
-        let dense = Dense::logits(1, Bias::Int8 { shift: 0 });
-        let header = Header::new(shape, vec![dense.into()]).unwrap();
-        let new =
-            |weights, biases| Network::new(header.clone(), vec![Parameters { weights, biases }]);
-        assert!(new(vec![1, 2], vec![-128]).is_ok());
-        assert_eq!(new(vec![1], vec![0]), Err(WeightCount { layer: 0, got: 1, expected: 2 }));
-        assert_eq!(new(vec![1, 2], vec![]), Err(BiasCount { layer: 0, got: 0, expected: 1 }));
+        let shape = Shape { channels: 1, height: 1, width: 2 };
+        let bias = Bias { width: BiasWidth::Bits8, shift: 0 };
+        let multipliers = Multipliers::Each4;
+        let requantize = Requantize { multipliers, shift: 1, bits: 4, residual: false };
+        let dense = Dense { outputs: 1, weights: Weights::Int4, bias, requantize };
+        let logits = Logits { classes: 1, weights: Weights::Int2, bias };
+        let input = Input { shape, crop: 0, bits: 8 };
+        let header = Header::new(input, &[dense.into(), logits.into()]).unwrap();
+        let last = Parameters { weights: vec![3], biases: vec![0], multipliers: vec![] };
+        let new = |weights, biases, multipliers| {
+            let first = Parameters { weights, biases, multipliers };
+            Network::new(header.clone(), vec![first, last.clone()]).map(drop)
+        };
+        assert_eq!(new(vec![7, -8], vec![-128], vec![16]), Ok(()));
+        let count = WeightCount { layer: 0, got: 1, expected: 2 };
+        assert_eq!(new(vec![1], vec![0], vec![1]), Err(count));
+        let count = BiasCount { layer: 0, got: 0, expected: 1 };
+        assert_eq!(new(vec![1, 2], vec![], vec![1]), Err(count));
+        let count = MultiplierCount { layer: 0, got: 0, expected: 1 };
+        assert_eq!(new(vec![1, 2], vec![0], vec![]), Err(count));
+        let range = WeightRange { layer: 0, index: 1, got: 8, format: Weights::Int4 };
+        assert_eq!(new(vec![1, 8], vec![0], vec![1]), Err(range));
         let range = BiasRange { layer: 0, index: 0, got: 128, min: -128, max: 127 };
-        assert_eq!(new(vec![1, 2], vec![128]), Err(range));
-        assert_eq!(Network::new(header.clone(), vec![]), Err(LayerCount { got: 0, expected: 1 }));
+        assert_eq!(new(vec![1, 2], vec![128], vec![1]), Err(range));
+        for got in [0, 17] {
+            let range = MultiplierRange { layer: 0, index: 0, got, max: 16 };
+            assert_eq!(new(vec![1, 2], vec![0], vec![got]), Err(range));
+        }
+        let count = LayerCount { got: 0, expected: 2 };
+        assert_eq!(Network::new(header.clone(), vec![]), Err(count));
     }
 }
