@@ -14,5 +14,5 @@ pub mod model;
 pub mod preprocess;
 
 pub use mnist::DataSet;
-pub use model::{Card, TrainedModel};
+pub use model::{Card, Run, TrainedModel};
 pub use preprocess::{Invert, load_image, to_input};

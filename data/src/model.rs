@@ -1,15 +1,21 @@
 //! The trained file: an integer network and its card, in safetensors.
 //!
-//! Layer `k` has two tensors: `layer{k}.weight`, `I8` of shape `[inputs, outputs]`, and `layer{k}.bias`, `I32` of
-//! shape `[outputs]`, the biases as stored, before the layer's shift. Everything else is one JSON document, the
-//! string under the metadata key `inkling` (one key, so that the same model always makes the same bytes):
+//! Layer `k`, if it has parameters of its own, has the tensors `layer{k}.weight`, `I8` of shape `[inputs, outputs]` (of a
+//! convolution `[outputs, channels, kernel, kernel]`), `layer{k}.bias`, `I32` of shape `[outputs]`, the biases as stored, before
+//! the layer's shift, and, where each output has a multiplier of its own, `layer{k}.multiplier`, `U16` of shape `[outputs]`.
+//! Everything else is one JSON document, the string under the metadata key `inkling` (one key, so that the same model always
+//! makes the same bytes):
 //!
 //! ```json
-//! {"format": 1, "input": [20, 20, 1],
-//!  "layers": [{"kind": "dense", "outputs": 64, "weight_bits": 8, "bias_bits": 16, "bias_shift": 0,
-//!              "requantize": {"multiplier": 40000, "shift": 27, "activation_bits": 8}}, …],
-//!  "card": {"name": "mlp-64", …}}
+//! {"format": 2, "input": {"channels": 1, "height": 20, "width": 20, "crop": 2, "bits": 4},
+//!  "layers": [{"kind": "conv", "outputs": 8, "kernel": 3, "stride": 1, "padding": 1, "groups": 1, "weights": "int4",
+//!              "bias_bits": 8, "bias_shift": 0,
+//!              "requantize": {"multipliers": 8, "shift": 12, "activation_bits": 4, "residual": false}},
+//!             {"kind": "max_pool", "size": 2}, …],
+//!  "card": {"name": "small", …}}
 //! ```
+//!
+//! `groups` 0 means depthwise; `multipliers` is 4 or 8, the bits of each output's, or the object `{"layer": 40000}`.
 //!
 //! A file is read as if it came from an enemy: sizes are bounded, every tensor's type and shape is checked, names that
 //! no layer has are refused, and the network must pass `inkling-network`'s own checks. The model's name is checked
@@ -20,8 +26,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use inkling_network::{
-    Bias, Dense, Header, HeaderError, Layer, Network, NetworkError, Parameters, Requantize, Shape,
-    Weights,
+    Bias, BiasWidth, Conv, Dense, Groups, Header, HeaderError, Input, Layer, Logits, Multipliers,
+    Network, NetworkError, Parameters, Requantize, Shape, Stage, Stored, Weights,
 };
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
@@ -29,7 +35,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The version of this format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The metadata key of the JSON document.
 const KEY: &str = "inkling";
@@ -127,9 +133,6 @@ pub enum Error {
     /// The parameters do not fit the layers.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// A kind of layer that this format has no record for.
-    #[error("layer {0} is of a kind that trained files cannot hold yet")]
-    UnsupportedLayer(usize),
 }
 
 /// Where a network comes from and how good it is: all that its integers do not say.
@@ -144,6 +147,8 @@ pub struct Card {
     pub trainer_version: String,
     /// Seed of initialization, shuffling and augmentation.
     pub seed: u64,
+    /// The data set, for instance `mnist`.
+    pub data: String,
     /// SHA-256 in hex over the uncompressed training images and labels ([`crate::DataSet::sha256`]).
     pub data_sha256: String,
     /// Training images.
@@ -160,20 +165,20 @@ pub struct Card {
     pub validation_accuracy: f64,
     /// The same of the test images, measured once, after the checkpoint was chosen.
     pub test_accuracy: f64,
-    /// The real value of one unit of the input.
-    pub input_scale: f64,
-    /// The scales of each layer.
-    pub scales: Vec<LayerScales>,
+    /// Every run of this configuration that the shipped one was chosen from, by seed; at least the one itself.
+    pub runs: Vec<Run>,
 }
 
-/// The real values of a layer's integers.
+/// One training of a configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LayerScales {
-    /// The real value of one unit of a weight.
-    pub weight: f64,
-    /// The real value of one unit of an activation; `None` in the last layer.
-    pub activation: Option<f64>,
+pub struct Run {
+    /// Its seed.
+    pub seed: u64,
+    /// Share (0–1) of the validation images that its network classifies correctly.
+    pub validation_accuracy: f64,
+    /// The same of the test images.
+    pub test_accuracy: f64,
 }
 
 /// An integer network with its card.
@@ -199,29 +204,85 @@ impl Card {
 #[serde(deny_unknown_fields)]
 struct Document {
     format: u32,
-    input: [u8; 3],
+    input: InputRecord,
     layers: Vec<LayerRecord>,
     card: Card,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InputRecord {
+    channels: u16,
+    height: u16,
+    width: u16,
+    crop: u8,
+    bits: u8,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum LayerRecord {
     Dense {
         outputs: u16,
-        weight_bits: u8,
+        weights: WeightsRecord,
         bias_bits: u8,
         bias_shift: u8,
-        requantize: Option<RequantizeRecord>,
+        requantize: RequantizeRecord,
+    },
+    Conv {
+        outputs: u8,
+        kernel: u8,
+        stride: u8,
+        padding: u8,
+        groups: u8,
+        weights: WeightsRecord,
+        bias_bits: u8,
+        bias_shift: u8,
+        requantize: RequantizeRecord,
+    },
+    MaxPool {
+        size: u8,
+    },
+    SumPool {
+        size: u8,
+        shift: u8,
+    },
+    Again {
+        layer: u8,
+    },
+    Logits {
+        classes: u8,
+        weights: WeightsRecord,
+        bias_bits: u8,
+        bias_shift: u8,
     },
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WeightsRecord {
+    Binary,
+    Int2,
+    Int3,
+    Int4,
+    Ternary,
+    Int8,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequantizeRecord {
-    multiplier: u16,
+    multipliers: MultipliersRecord,
     shift: u8,
     activation_bits: u8,
+    residual: bool,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged)]
+enum MultipliersRecord {
+    Bits(u8),
+    Layer { layer: u16 },
 }
 
 impl TrainedModel {
@@ -275,25 +336,28 @@ impl TrainedModel {
         }
         document.card.check_name()?;
         let layers = document.layers.iter().enumerate();
-        let layers = layers.map(|(k, record)| record.layer(k)).collect::<Result<_, _>>()?;
-        let [height, width, channels] = document.input;
-        let header = Header::new(Shape { height, width, channels }, layers)?;
+        let layers: Vec<Layer> =
+            layers.map(|(k, record)| record.layer(k)).collect::<Result<_, _>>()?;
+        let InputRecord { channels, height, width, crop, bits } = document.input;
+        let input = Input { shape: Shape { channels, height, width }, crop, bits };
+        let header = Header::new(input, &layers)?;
 
         let mut parameters = Vec::new();
         let mut names = Vec::new();
-        for (k, (inputs, layer)) in header.layers_with_inputs().enumerate() {
-            let [weight, bias] = names_of(k);
-            let shape = [inputs, layer.outputs()];
-            let weights = tensor(&tensors, &weight, Dtype::I8, &shape)?;
-            let biases = tensor(&tensors, &bias, Dtype::I32, &shape[1..])?;
+        for (k, stage, stored) in owners(&header) {
+            let [weight, bias, multiplier] = names_of(k);
+            let outputs = [stored.outputs];
+            let weights = tensor(&tensors, &weight, Dtype::I8, &weight_shape(stage, &stored))?;
+            let biases = tensor(&tensors, &bias, Dtype::I32, &outputs)?.as_chunks().0;
+            let mut multipliers: &[[u8; 2]] = &[];
+            if stored.multiplier_bits > 0 {
+                multipliers = tensor(&tensors, &multiplier, Dtype::U16, &outputs)?.as_chunks().0;
+                names.push(multiplier);
+            }
             parameters.push(Parameters {
                 weights: weights.iter().map(|&byte| byte as i8).collect(),
-                biases: biases
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|&chunk| i32::from_le_bytes(chunk))
-                    .collect(),
+                biases: biases.iter().map(|&bytes| i32::from_le_bytes(bytes)).collect(),
+                multipliers: multipliers.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect(),
             });
             names.extend([weight, bias]);
         }
@@ -307,29 +371,31 @@ impl TrainedModel {
     /// The bytes of a trained file; [`TrainedModel::from_bytes`] reads them back. The same model gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::UnsupportedLayer`]; [`Error::Name`]; [`Error::Metadata`] where the card has a number that JSON has not.
+    /// [`Error::Name`]; [`Error::Metadata`] where the card has a number that JSON has not.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         self.card.check_name()?;
         let header = self.network.header();
-        let Shape { height, width, channels } = header.input();
-        let layers = header.layers().iter().enumerate();
+        let Input { shape: Shape { channels, height, width }, crop, bits } = header.input();
         let document = Document {
             format: FORMAT,
-            input: [height, width, channels],
-            layers: layers.map(|(k, layer)| LayerRecord::of(k, layer)).collect::<Result<_, _>>()?,
+            input: InputRecord { channels, height, width, crop, bits },
+            layers: header.stages().iter().map(|stage| stage.layer.into()).collect(),
             card: self.card.clone(),
         };
         let metadata = HashMap::from([(KEY.into(), serde_json::to_string(&document)?)]);
 
         let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
-        let layers = header.layers_with_inputs().zip(self.network.parameters());
-        for (k, ((inputs, layer), parameters)) in layers.enumerate() {
-            let [weight, bias] = names_of(k);
-            let outputs = layer.outputs();
+        for ((k, stage, stored), parameters) in owners(header).zip(self.network.parameters()) {
+            let [weight, bias, multiplier] = names_of(k);
+            let outputs = vec![stored.outputs];
             let weights = parameters.weights.iter().map(|&weight| weight as u8).collect();
             let biases = parameters.biases.iter().flat_map(|bias| bias.to_le_bytes()).collect();
-            tensors.push((weight, Dtype::I8, vec![inputs, outputs], weights));
-            tensors.push((bias, Dtype::I32, vec![outputs], biases));
+            tensors.push((weight, Dtype::I8, weight_shape(stage, &stored), weights));
+            tensors.push((bias, Dtype::I32, outputs.clone(), biases));
+            if stored.multiplier_bits > 0 {
+                let multipliers = parameters.multipliers.iter().flat_map(|m| m.to_le_bytes());
+                tensors.push((multiplier, Dtype::U16, outputs, multipliers.collect()));
+            }
         }
         let views = tensors
             .iter()
@@ -341,51 +407,172 @@ impl TrainedModel {
     }
 }
 
-impl LayerRecord {
-    fn of(k: usize, layer: &Layer) -> Result<Self, Error> {
-        let Layer::Dense(dense) = layer else {
-            return Err(Error::UnsupportedLayer(k));
-        };
-        Ok(Self::Dense {
-            outputs: dense.outputs,
-            weight_bits: dense.weights.bits() as u8,
-            bias_bits: 8 * dense.bias.bytes() as u8,
-            bias_shift: dense.bias.shift(),
-            requantize: dense.requantize.map(|requantize| RequantizeRecord {
-                multiplier: requantize.multiplier,
-                shift: requantize.shift,
-                activation_bits: requantize.bits,
-            }),
-        })
-    }
-
-    fn layer(&self, k: usize) -> Result<Layer, Error> {
-        let Self::Dense { outputs, weight_bits, bias_bits, bias_shift: shift, ref requantize } =
-            *self;
-        let unsupported = |field, got| Error::Unsupported { layer: k, field, got };
-        Ok(Layer::Dense(Dense {
-            outputs,
-            weights: match weight_bits {
-                8 => Weights::Int8,
-                got => return Err(unsupported("weight_bits", got)),
+impl From<Layer> for LayerRecord {
+    fn from(layer: Layer) -> Self {
+        let bias_bits = |bias: Bias| bias.bits() as u8;
+        match layer {
+            Layer::Dense(dense) => Self::Dense {
+                outputs: dense.outputs,
+                weights: dense.weights.into(),
+                bias_bits: bias_bits(dense.bias),
+                bias_shift: dense.bias.shift,
+                requantize: dense.requantize.into(),
             },
-            bias: match bias_bits {
-                8 => Bias::Int8 { shift },
-                16 => Bias::Int16 { shift },
-                got => return Err(unsupported("bias_bits", got)),
+            Layer::Conv(conv) => Self::Conv {
+                outputs: conv.outputs,
+                kernel: conv.kernel,
+                stride: conv.stride,
+                padding: conv.padding,
+                groups: match conv.groups {
+                    Groups::Count(count) => count,
+                    Groups::Depthwise => 0,
+                },
+                weights: conv.weights.into(),
+                bias_bits: bias_bits(conv.bias),
+                bias_shift: conv.bias.shift,
+                requantize: conv.requantize.into(),
             },
-            requantize: requantize.as_ref().map(|record| Requantize {
-                multiplier: record.multiplier,
-                shift: record.shift,
-                bits: record.activation_bits,
-            }),
-        }))
+            Layer::MaxPool { size } => Self::MaxPool { size },
+            Layer::SumPool { size, shift } => Self::SumPool { size, shift },
+            Layer::Again { layer } => Self::Again { layer },
+            Layer::Logits(logits) => Self::Logits {
+                classes: logits.classes,
+                weights: logits.weights.into(),
+                bias_bits: bias_bits(logits.bias),
+                bias_shift: logits.bias.shift,
+            },
+        }
     }
 }
 
-/// The names of a layer's weight and bias tensor.
-fn names_of(layer: usize) -> [String; 2] {
-    [format!("layer{layer}.weight"), format!("layer{layer}.bias")]
+impl LayerRecord {
+    /// The layer of record `k`.
+    fn layer(self, k: usize) -> Result<Layer, Error> {
+        let unsupported = |field, got| Error::Unsupported { layer: k, field, got };
+        let bias = |bits, shift| {
+            let width = match bits {
+                4 => BiasWidth::Bits4,
+                8 => BiasWidth::Bits8,
+                16 => BiasWidth::Bits16,
+                got => return Err(unsupported("bias_bits", got)),
+            };
+            Ok(Bias { width, shift })
+        };
+        let requantize = |record: RequantizeRecord| {
+            let multipliers = match record.multipliers {
+                MultipliersRecord::Layer { layer } => Multipliers::Layer(layer),
+                MultipliersRecord::Bits(4) => Multipliers::Each4,
+                MultipliersRecord::Bits(8) => Multipliers::Each8,
+                MultipliersRecord::Bits(got) => return Err(unsupported("multipliers", got)),
+            };
+            let RequantizeRecord { shift, activation_bits: bits, residual, .. } = record;
+            Ok(Requantize { multipliers, shift, bits, residual })
+        };
+        Ok(match self {
+            Self::Dense { outputs, weights, bias_bits, bias_shift, requantize: record } => Dense {
+                outputs,
+                weights: weights.into(),
+                bias: bias(bias_bits, bias_shift)?,
+                requantize: requantize(record)?,
+            }
+            .into(),
+            Self::Conv {
+                outputs,
+                kernel,
+                stride,
+                padding,
+                groups,
+                weights,
+                bias_bits,
+                bias_shift,
+                requantize: record,
+            } => Conv {
+                outputs,
+                kernel,
+                stride,
+                padding,
+                groups: match groups {
+                    0 => Groups::Depthwise,
+                    1..=15 => Groups::Count(groups),
+                    got => return Err(unsupported("groups", got)),
+                },
+                weights: weights.into(),
+                bias: bias(bias_bits, bias_shift)?,
+                requantize: requantize(record)?,
+            }
+            .into(),
+            Self::MaxPool { size } => Layer::MaxPool { size },
+            Self::SumPool { size, shift } => Layer::SumPool { size, shift },
+            Self::Again { layer } => Layer::Again { layer },
+            Self::Logits { classes, weights, bias_bits, bias_shift } => {
+                let bias = bias(bias_bits, bias_shift)?;
+                Logits { classes, weights: weights.into(), bias }.into()
+            }
+        })
+    }
+}
+
+impl From<Requantize> for RequantizeRecord {
+    fn from(requantize: Requantize) -> Self {
+        Self {
+            multipliers: match requantize.multipliers {
+                Multipliers::Layer(layer) => MultipliersRecord::Layer { layer },
+                Multipliers::Each4 => MultipliersRecord::Bits(4),
+                Multipliers::Each8 => MultipliersRecord::Bits(8),
+            },
+            shift: requantize.shift,
+            activation_bits: requantize.bits,
+            residual: requantize.residual,
+        }
+    }
+}
+
+impl From<Weights> for WeightsRecord {
+    fn from(weights: Weights) -> Self {
+        match weights {
+            Weights::Binary => Self::Binary,
+            Weights::Int2 => Self::Int2,
+            Weights::Int3 => Self::Int3,
+            Weights::Int4 => Self::Int4,
+            Weights::Ternary => Self::Ternary,
+            Weights::Int8 => Self::Int8,
+        }
+    }
+}
+
+impl From<WeightsRecord> for Weights {
+    fn from(record: WeightsRecord) -> Self {
+        match record {
+            WeightsRecord::Binary => Self::Binary,
+            WeightsRecord::Int2 => Self::Int2,
+            WeightsRecord::Int3 => Self::Int3,
+            WeightsRecord::Int4 => Self::Int4,
+            WeightsRecord::Ternary => Self::Ternary,
+            WeightsRecord::Int8 => Self::Int8,
+        }
+    }
+}
+
+/// The layers that have parameters of their own: index, place and parameters.
+fn owners(header: &Header) -> impl Iterator<Item = (usize, &Stage, Stored)> {
+    let stages = header.stages().iter().enumerate();
+    stages.filter_map(|(k, stage)| Some((k, stage, stage.own()?)))
+}
+
+/// `[inputs, outputs]`, of a convolution `[outputs, channels, kernel, kernel]`.
+fn weight_shape(stage: &Stage, stored: &Stored) -> Vec<usize> {
+    match stage.layer {
+        Layer::Conv(conv) => {
+            let kernel = conv.kernel as usize;
+            vec![stored.outputs, stored.fan_in / (kernel * kernel), kernel, kernel]
+        }
+        _ => vec![stored.fan_in, stored.outputs],
+    }
+}
+
+/// The names of a layer's weight, bias and multiplier tensor.
+fn names_of(layer: usize) -> [String; 3] {
+    ["weight", "bias", "multiplier"].map(|tensor| format!("layer{layer}.{tensor}"))
 }
 
 /// The bytes of a tensor that must have this type and shape.
@@ -413,24 +600,56 @@ mod tests {
     use super::*;
 
     fn model() -> TrainedModel {
-        let requantize = Requantize { multiplier: 40_000, shift: 20, bits: 8 };
-        let dense = |outputs, bias, requantize| {
-            Layer::Dense(Dense { outputs, weights: Weights::Int8, bias, requantize })
-        };
-        let layers = vec![
-            dense(3, Bias::Int16 { shift: 1 }, Some(requantize)),
-            dense(2, Bias::Int8 { shift: 0 }, None),
+        let bias = |width, shift| Bias { width, shift };
+        let requantize =
+            |multipliers, residual| Requantize { multipliers, shift: 20, bits: 8, residual };
+        let layers = [
+            Conv {
+                outputs: 2,
+                kernel: 2,
+                stride: 1,
+                padding: 0,
+                groups: Groups::Depthwise,
+                weights: Weights::Ternary,
+                bias: bias(BiasWidth::Bits4, 0),
+                requantize: requantize(Multipliers::Each8, false),
+            }
+            .into(),
+            Layer::MaxPool { size: 3 },
+            Dense {
+                outputs: 3,
+                weights: Weights::Int4,
+                bias: bias(BiasWidth::Bits16, 1),
+                requantize: requantize(Multipliers::Layer(40_000), false),
+            }
+            .into(),
+            Logits { classes: 2, weights: Weights::Int8, bias: bias(BiasWidth::Bits8, 0) }.into(),
         ];
-        let header = Header::new(Shape { height: 2, width: 2, channels: 1 }, layers).unwrap();
+        let shape = Shape { channels: 1, height: 4, width: 4 };
+        let header = Header::new(Input { shape, crop: 0, bits: 6 }, &layers).unwrap();
         let parameters = vec![
-            Parameters { weights: (-6..6).collect(), biases: vec![-32_768, 0, 32_767] },
-            Parameters { weights: vec![127, -128, 1, 2, 3, 4], biases: vec![-1, 1] },
+            Parameters {
+                weights: vec![-1, 0, 1, 1, 0, 0, 1, -1],
+                biases: vec![7, -8],
+                multipliers: vec![1, 256],
+            },
+            Parameters {
+                weights: (-3..3).collect(),
+                biases: vec![-32_768, 0, 32_767],
+                multipliers: vec![],
+            },
+            Parameters {
+                weights: vec![127, -128, 1, 2, 3, 4],
+                biases: vec![-1, 1],
+                multipliers: vec![],
+            },
         ];
         let card = Card {
             name: "tiny".into(),
             command: "inkling-train tiny.toml".into(),
             trainer_version: "0.1.0".into(),
             seed: 7,
+            data: "mnist".into(),
             data_sha256: "00".repeat(32),
             training_samples: 100,
             validation_samples: 10,
@@ -439,11 +658,7 @@ mod tests {
             best_epoch: 2,
             validation_accuracy: 0.9,
             test_accuracy: 0.1 + 0.2,
-            input_scale: 1.0 / 255.0,
-            scales: vec![
-                LayerScales { weight: 0.003, activation: Some(1.0 / 3.0) },
-                LayerScales { weight: 0.007, activation: None },
-            ],
+            runs: vec![Run { seed: 7, validation_accuracy: 0.9, test_accuracy: 0.1 + 0.2 }],
         };
         TrainedModel { network: Network::new(header, parameters).unwrap(), card }
     }
@@ -494,7 +709,7 @@ mod tests {
                 corrupt[at] ^= flip;
                 // Some flips make another valid model; the others must be errors, not panics.
                 if let Ok(other) = TrainedModel::from_bytes(&corrupt) {
-                    assert_eq!(other.network.header().layers().len(), 2);
+                    assert!(other.network.header().stages().len() <= 4);
                 }
             }
         }
@@ -502,32 +717,41 @@ mod tests {
 
     #[test]
     fn names_the_wrong_tensor() {
-        let wrong = error(&replaced("\"I8\",\"shape\":[4,3]", "\"I8\",\"shape\":[3,4]"));
-        let expected = "tensor layer0.weight is I8 [3, 4], expected I8 [4, 3]";
+        let wrong = error(&replaced("\"I8\",\"shape\":[2,3]", "\"I8\",\"shape\":[3,2]"));
+        let expected = "tensor layer2.weight is I8 [3, 2], expected I8 [2, 3]";
         assert_eq!(wrong.to_string(), expected);
+        let wrong = error(&replaced("\"I8\",\"shape\":[2,1,2,2]", "\"I8\",\"shape\":[2,2,1,2]"));
+        assert!(matches!(wrong, Error::WrongTensor { got_type: Dtype::I8, .. }), "{wrong}");
         let wrong = error(&replaced("\"dtype\":\"I8\"", "\"dtype\":\"U8\""));
         assert!(matches!(wrong, Error::WrongTensor { got_type: Dtype::U8, .. }), "{wrong}");
-        let missing = error(&replaced("layer1.bias", "layer9.bias"));
-        assert!(matches!(&missing, Error::MissingTensor { name } if name == "layer1.bias"));
+        let missing = error(&replaced("layer0.multiplier", "layer0.multiplies"));
+        assert!(
+            matches!(&missing, Error::MissingTensor { name } if name == "layer0.multiplier"),
+            "{missing}"
+        );
+        let missing = error(&replaced("layer2.bias", "layer9.bias"));
+        assert!(matches!(&missing, Error::MissingTensor { name } if name == "layer2.bias"));
 
         let bytes = model().to_bytes().unwrap();
         let metadata = SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone();
         let mut tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
-        tensors.push(("layer2.bias".into(), tensors[0].1.clone()));
+        tensors.push(("layer7.bias".into(), tensors[0].1.clone()));
         let unexpected = error(&safetensors::serialize(tensors, metadata).unwrap());
-        assert!(matches!(&unexpected, Error::UnexpectedTensor { name } if name == "layer2.bias"));
+        assert!(matches!(&unexpected, Error::UnexpectedTensor { name } if name == "layer7.bias"));
     }
 
     #[test]
     fn refuses_bad_metadata() {
         assert!(matches!(error(&replaced("inkling\":", "inkljng\":")), Error::NoMetadata));
         assert!(matches!(
-            error(&replaced("\"format\\\":1", "\"format\\\":2")),
-            Error::Format { got: 2 }
+            error(&replaced("\"format\\\":2", "\"format\\\":1")),
+            Error::Format { got: 1 }
         ));
         assert!(matches!(error(&replaced("best_epoch", "last_epoch")), Error::Metadata(_)));
-        let bits = error(&replaced("weight_bits\\\":8", "weight_bits\\\":7"));
-        assert!(matches!(bits, Error::Unsupported { field: "weight_bits", got: 7, .. }), "{bits}");
+        let bits = error(&replaced("multipliers\\\":8", "multipliers\\\":7"));
+        assert!(matches!(bits, Error::Unsupported { field: "multipliers", got: 7, .. }), "{bits}");
+        let weights = error(&replaced("\"int4\\\"", "\"int5\\\""));
+        assert!(matches!(weights, Error::Metadata(_)), "{weights}");
         let multiplier = error(&replaced(":40000", ":00000"));
         assert!(matches!(multiplier, Error::Metadata(_)), "{multiplier}");
         let shift = error(&replaced("\"shift\\\":20", "\"shift\\\":99"));
@@ -564,7 +788,7 @@ mod tests {
         bytes[at..at + 4].copy_from_slice(&32_768i32.to_le_bytes());
         let error = error(&bytes);
         let expected =
-            NetworkError::BiasRange { layer: 0, index: 2, got: 32_768, min: -32_768, max: 32_767 };
+            NetworkError::BiasRange { layer: 1, index: 2, got: 32_768, min: -32_768, max: 32_767 };
         assert!(matches!(error, Error::Network(got) if got == expected), "{error}");
     }
 }
