@@ -1,6 +1,8 @@
 // Builds the Stylus program: cargo, then wasm-opt, then a JSON beside it that says from what.
 //
-//   node build.mjs                 writes artifacts/inkling_contract.{wasm,json}
+//   node build.mjs                 writes artifacts/: inkling_contract.{wasm,json}, the same with _code (weights in code) and
+//                                  _profile (marks the parts of an inference), and baked/MODEL.{wasm,json} for each file
+//                                  build/baked/MODEL.bin that `inkling bake` wrote (weights in the program)
 //   node build.mjs --into DIR      writes them to DIR instead; tests/artifact.rs compares them with the artifacts
 //   node build.mjs --into DIR --packages NAME,…   builds these contracts instead, in the same way, to DIR/NAME.wasm
 //
@@ -11,9 +13,9 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 
@@ -21,8 +23,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = dirname(HERE);
 const TARGET = 'wasm32-unknown-unknown';
 const RUST_FLAGS = ['-Zunstable-options', '-Cpanic=immediate-abort'];
-const cargoFlags = (packages) => ['--profile', 'contract', '--lib', '--locked', ...packages.flatMap((name) => ['-p', name]),
-  '--target', TARGET, '-Zbuild-std=std,panic_abort'];
+const cargoFlags = (packages, features) => ['--profile', 'contract', '--lib', '--locked', ...packages.flatMap((name) => ['-p', name]),
+  ...(features.length ? ['--features', features.join()] : []), '--target', TARGET, '-Zbuild-std=std,panic_abort'];
 const STYLUS_TOML = readFileSync(join(HERE, 'Stylus.toml'), 'utf8');
 const WASM_OPT_FLAGS = JSON.parse(STYLUS_TOML.match(/^flags = (\[[^\]]*\])/m)[1]);
 
@@ -35,7 +37,17 @@ const option = (name, otherwise) => {
   return at > 0 ? process.argv[at + 1] : otherwise;
 };
 const out = resolve(option('--into', join(HERE, 'artifacts')));
-const packages = option('--packages', 'inkling-contract').split(',');
+const packages = option('--packages', '').split(',').filter(Boolean);
+
+/** The programs made of the contract: file name without ending, features, and the packed model of a baked one. */
+const BAKED = join(ROOT, 'build', 'baked');
+const models = existsSync(BAKED) ? readdirSync(BAKED).filter((file) => file.endsWith('.bin')).sort() : [];
+const VARIANTS = [
+  { name: 'inkling_contract', features: [] },
+  { name: 'inkling_contract_code', features: ['code'] },
+  { name: 'inkling_contract_profile', features: ['profile'] },
+  ...models.map((file) => ({ name: `baked/${file.slice(0, -4)}`, features: ['baked'], model: join(BAKED, file) })),
+];
 
 const env = { ...process.env, RUSTC_BOOTSTRAP: '1' };
 delete env.RUSTFLAGS;
@@ -48,33 +60,46 @@ const registries = readdirSync(registry).map((name) => join(registry, name));
 const sources = join(rustc('--print', 'sysroot'), 'lib/rustlib/src/rust/library');
 const remap = [...registries, sources, ROOT].map((path) => `--remap-path-prefix=${path}=`);
 const rustflags = JSON.stringify([...RUST_FLAGS, ...remap]);
-execFileSync('cargo', ['build', ...cargoFlags(packages), '--config', `target.${TARGET}.rustflags=${rustflags}`],
-  { cwd: ROOT, env, stdio: 'inherit' });
-
 const built = join(env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), TARGET, 'contract');
 const wasmOpt = join(HERE, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
-mkdirSync(out, { recursive: true });
-const files = packages.map((name) => `${name.replaceAll('-', '_')}.wasm`);
-for (const file of files) {
-  execFileSync(process.execPath, [wasmOpt, ...WASM_OPT_FLAGS, '-o', join(out, file), join(built, file)], { stdio: 'inherit' });
-}
-if (packages.join() !== 'inkling-contract') process.exit();
 
-const wasm = readFileSync(join(out, files[0]));
-const brotli = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 22 };
-const about = {
-  wasm: files[0],
-  sha256: createHash('sha256').update(wasm).digest('hex'),
-  bytes: wasm.length,
-  compressed_bytes: brotliCompressSync(wasm, { params: brotli }).length,
-  rustc: rustc('--version'),
-  linker: env.CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER ?? 'rust-lld',
-  cargo_flags: cargoFlags(packages).join(' '),
-  rust_flags: RUST_FLAGS.join(' '),
-  profile: table(join(ROOT, 'Cargo.toml'), 'profile.contract'),
-  link_flags: table(join(ROOT, '.cargo', 'config.toml'), `target.${TARGET}`),
-  wasm_opt: execFileSync(process.execPath, [wasmOpt, '--version'], { encoding: 'utf8' }).trim(),
-  wasm_opt_flags: WASM_OPT_FLAGS.join(' '),
+/** Compiles packages with features; `model` is what a baked program includes. */
+const compile = (packages, features, model) =>
+  execFileSync('cargo', ['build', ...cargoFlags(packages, features), '--config', `target.${TARGET}.rustflags=${rustflags}`],
+    { cwd: ROOT, env: model ? { ...env, INKLING_BAKED: model } : env, stdio: 'inherit' });
+
+/** Optimizes a compiled package into a file. */
+const optimize = (name, file) => {
+  mkdirSync(dirname(file), { recursive: true });
+  const from = join(built, `${name.replaceAll('-', '_')}.wasm`);
+  execFileSync(process.execPath, [wasmOpt, ...WASM_OPT_FLAGS, '-o', file, from], { stdio: 'inherit' });
 };
-writeFileSync(join(out, 'inkling_contract.json'), JSON.stringify(about, null, 1) + '\n');
-console.log(`${about.bytes} bytes, ${about.compressed_bytes} compressed, sha256 ${about.sha256}`);
+
+if (packages.length) {
+  compile(packages, []);
+  for (const name of packages) optimize(name, join(out, `${name.replaceAll('-', '_')}.wasm`));
+  process.exit();
+}
+for (const { name, features, model } of VARIANTS) {
+  compile(['inkling-contract'], features, model);
+  const file = join(out, `${name}.wasm`);
+  optimize('inkling-contract', file);
+  const wasm = readFileSync(file);
+  const brotli = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 22 };
+  const about = {
+    wasm: basename(file),
+    sha256: createHash('sha256').update(wasm).digest('hex'),
+    bytes: wasm.length,
+    compressed_bytes: brotliCompressSync(wasm, { params: brotli }).length,
+    rustc: rustc('--version'),
+    linker: env.CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER ?? 'rust-lld',
+    cargo_flags: cargoFlags(['inkling-contract'], features).join(' '),
+    rust_flags: RUST_FLAGS.join(' '),
+    profile: table(join(ROOT, 'Cargo.toml'), 'profile.contract'),
+    link_flags: table(join(ROOT, '.cargo', 'config.toml'), `target.${TARGET}`),
+    wasm_opt: execFileSync(process.execPath, [wasmOpt, '--version'], { encoding: 'utf8' }).trim(),
+    wasm_opt_flags: WASM_OPT_FLAGS.join(' '),
+  };
+  writeFileSync(join(out, `${name}.json`), JSON.stringify(about, null, 1) + '\n');
+  console.log(`${name}: ${about.bytes} bytes, ${about.compressed_bytes} compressed, sha256 ${about.sha256}`);
+}

@@ -19,6 +19,7 @@ sol! {
     error BadChunkLength(uint256 got, uint256 expected);
     error ChunksMissing(uint32 missing);
     error HashMismatch(bytes32 got, bytes32 expected);
+    error NoDataAccount();
 }
 
 /// A refusal; state is as it was before.
@@ -52,6 +53,8 @@ pub enum Error {
     ChunksMissing(ChunksMissing),
     /// What was uploaded is not what `beginModel` announced.
     HashMismatch(HashMismatch),
+    /// The account for the words could not be created.
+    NoDataAccount(NoDataAccount),
 }
 
 /// An image of `got` bytes where `expected` were.

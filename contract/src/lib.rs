@@ -1,8 +1,9 @@
 //! The classifier as an Arbitrum Stylus contract: the entry points of `IClassifier.sol` over `inkling-network`.
 //!
-//! Nothing is computed here. [`store`] keeps a model in storage and its life cycle (empty → uploading → ready →
-//! frozen) in order; inference hands the storage to [`inkling_network::kernel`], which asks for the words it needs.
-//! [`errors`] are the refusals, the same as the Solidity contracts'. The storage layout is in `docs/format.md`.
+//! Nothing is computed here: inference is [`inkling_network::kernel`]'s. The weights have one of three [`home`]s, chosen when
+//! the program is built: storage (the default), the code of another account (feature `code`), or the program itself
+//! (feature `baked`). [`store`] is the storage and its owner, [`life`] a model's life cycle, [`errors`] are the refusals, the same
+//! as the Solidity contracts'. The storage layout is in `docs/format.md`.
 //!
 //! The owner is an argument of the constructor. StylusDeployer creates, activates and constructs a program in one
 //! transaction, so nobody else can claim it in between.
@@ -13,13 +14,20 @@
 extern crate alloc;
 
 pub mod errors;
+pub mod home;
+#[cfg(not(feature = "baked"))]
+pub mod life;
 pub mod store;
+
+#[cfg(all(feature = "code", feature = "baked"))]
+compile_error!("the weights have one home: `code` or `baked`");
 
 use alloc::vec::Vec;
 
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::sol;
-use inkling_network::{Header, argmax, kernel};
+use inkling_network::argmax;
+use inkling_network::kernel::Model;
 use stylus_sdk::{abi::Bytes, prelude::*};
 
 use errors::{Error, bad_batch_length, bad_image_length};
@@ -50,20 +58,21 @@ impl StylusClassifier {
 
     /// The integer accumulators of the last layer.
     pub fn logits(&self, image: Bytes) -> Result<Vec<i32>, Error> {
-        self.run(&self.store().ready_header()?, &image)
+        self.run(&image)
     }
 
     /// `classify` of several images, one after another in `images`.
     pub fn classify_batch(&self, images: Bytes) -> Result<Vec<u8>, Error> {
-        let header = self.store().ready_header()?;
-        let length = header.input().len();
+        let store = self.store();
+        let (header, mut words) = home::open(&store)?;
+        let length = header.image_len();
         if !images.len().is_multiple_of(length) {
             return Err(bad_batch_length(images.len(), length));
         }
-        images
-            .chunks_exact(length)
-            .map(|image| Ok(argmax(&self.run(&header, image)?) as u8))
-            .collect()
+        // Words are read and unpacked once for all images.
+        let mut model = Model::load(header, &mut words, &mut ());
+        let classify = |image| Ok(argmax(forward(&mut model, &mut words, image)?) as u8);
+        images.chunks_exact(length).map(classify).collect()
     }
 
     /// `classify`, with the answer recorded as a `Classified` event.
@@ -139,11 +148,21 @@ impl StylusClassifier {
     }
 
     fn digit(&self, image: &[u8]) -> Result<u8, Error> {
-        Ok(argmax(&self.run(&self.store().ready_header()?, image)?) as u8)
+        Ok(argmax(&self.run(image)?) as u8)
     }
 
-    fn run(&self, header: &Header, image: &[u8]) -> Result<Vec<i32>, Error> {
-        kernel::forward(header, &mut self.store(), image)
-            .map_err(|e| bad_image_length(e.got, e.expected))
+    fn run(&self, image: &[u8]) -> Result<Vec<i32>, Error> {
+        let store = self.store();
+        let (header, mut words) = home::open(&store)?;
+        let mut model = Model::load(header, &mut words);
+        Ok(forward(&mut model, &mut words, image)?.to_vec())
     }
+}
+
+fn forward<'a>(
+    model: &'a mut Model,
+    words: &mut impl WordSource,
+    image: &[u8],
+) -> Result<&'a [i32], Error> {
+    model.forward(words, image).map_err(|e| bad_image_length(e.got, e.expected))
 }
