@@ -28,10 +28,12 @@ lint: ## Formatting and lints
 		tools/limit 60 rustup component add rustfmt clippy
 	$(CARGO) fmt --check
 	$(libtorch) && $(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	for feature in code profile; do $(CARGO) clippy --release --locked -p inkling-contract --features $$feature -- -D warnings || exit 1; done
 
-contract: ## Build the contracts' artifacts from source: the Stylus program and the Solidity bytecode
+contract: ## Build the contracts' artifacts from source: the Stylus programs and the Solidity bytecode
 	tools/setup-node.sh
 	node contracts-solidity-baseline/build.mjs
+	$(CARGO) run --release --locked -p inkling -- bake
 	$(wasm) && node contract/build.mjs
 
 data: ## Fetch the MNIST training set into data/mnist

@@ -2,7 +2,7 @@
 //
 //   node build.mjs                 writes artifacts/: inkling_contract.{wasm,json}, the same with _code (weights in code) and
 //                                  _profile (marks the parts of an inference), and baked/MODEL.{wasm,json} for each file
-//                                  build/baked/MODEL.bin that `inkling bake` wrote (weights in the program)
+//                                  baked/MODEL.bin that `inkling bake` wrote (weights in the program)
 //   node build.mjs --into DIR      writes them to DIR instead; tests/artifact.rs compares them with the artifacts
 //   node build.mjs --into DIR --packages NAME,…   builds these contracts instead, in the same way, to DIR/NAME.wasm
 //
@@ -13,7 +13,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,8 +40,8 @@ const out = resolve(option('--into', join(HERE, 'artifacts')));
 const packages = option('--packages', '').split(',').filter(Boolean);
 
 /** The programs made of the contract: file name without ending, features, and the packed model of a baked one. */
-const BAKED = join(ROOT, 'build', 'baked');
-const models = existsSync(BAKED) ? readdirSync(BAKED).filter((file) => file.endsWith('.bin')).sort() : [];
+const BAKED = join(HERE, 'baked');
+const models = readdirSync(BAKED).filter((file) => file.endsWith('.bin')).sort();
 const VARIANTS = [
   { name: 'inkling_contract', features: [] },
   { name: 'inkling_contract_code', features: ['code'] },
