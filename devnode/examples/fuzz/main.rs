@@ -34,7 +34,7 @@ use std::{
 };
 
 /// How long a case may take. The slowest that is no bug executes a few hundred million ink under a debugger's load.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Resident memory that the process may reach, in MiB.
 const MOST_MEMORY: u64 = 2_048;

@@ -31,7 +31,7 @@ const REQUESTS: usize = 60;
 const BODIES: usize = 20;
 
 /// How long the server may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(25);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}")));
