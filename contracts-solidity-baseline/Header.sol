@@ -3,144 +3,436 @@ pragma solidity ^0.8.30;
 
 import {IClassifier} from "./IClassifier.sol";
 
-/// @dev The layers that a network may have.
-uint256 constant MAX_LAYERS = 27;
+/// @dev The kinds of layers, and the most that a network may have.
+uint256 constant DENSE = 1;
+uint256 constant CONVOLUTION = 2;
+uint256 constant MAX_POOLING = 3;
+uint256 constant SUM_POOLING = 4;
+uint256 constant AGAIN = 5;
+uint256 constant LOGITS = 6;
+uint256 constant MAX_LAYERS = 32;
 
-/// @notice A dense layer as inference needs it: the record of docs/format.md and where its parameters lie.
+/// @dev The weight format with five weights of −1, 0, 1 to a byte. In the others, its number is the bits of a weight.
+uint256 constant TERNARY = 5;
+
+/// @notice `planes` planes of `height` rows and `width` columns.
+struct Shape {
+    uint256 planes;
+    uint256 height;
+    uint256 width;
+}
+
+/// @notice A layer as inference needs it: its record of docs/format.md, its shapes, and where its parameters lie.
 struct Layer {
     /// Its place in the network, from 0.
     uint256 index;
-    /// Inputs `I` and outputs `O`.
-    uint256 inputs;
-    uint256 outputs;
-    /// Where the biases begin, in bytes from word 0; the bytes of one bias (1 or 2); the shift of all of them.
-    uint256 biasOffset;
-    uint256 biasBytes;
+    /// Its kind, where `AGAIN` has become `CONVOLUTION`.
+    uint256 kind;
+    Shape input;
+    Shape output;
+    /// The largest value that an input can have.
+    uint256 maxInput;
+    /// Convolution, and pooling with its squares as kernel: size, stride, padding; groups.
+    uint256 kernel;
+    uint256 stride;
+    uint256 padding;
+    uint256 groups;
+    /// Number and format of the weights; the number of them that an output sees.
+    uint256 weightCount;
+    uint256 format;
+    uint256 fanIn;
+    /// The bits of a bias and the shift of all of them.
+    uint256 biasBits;
     uint256 biasShift;
-    /// The word with which the weights begin.
-    uint256 firstWord;
-    /// Requantization: `min((max(acc, 0) · multiplier + 2^(shift − 1)) >> shift, maxActivation)`; 0 in the last layer.
+    /// Where biases, multipliers and weights begin, in bits from word 0.
+    uint256 biases;
+    uint256 multipliers;
+    uint256 weights;
+    /// Whether the weights are streamed: read only where an input is not 0.
+    bool streamed;
+    /// Requantization: `min((max(acc, 0) · m + 2^(shift − 1)) >> shift, maxOutput)`, where `m` is `multiplier` or, with
+    /// `multiplierBits` not 0, an output's own. The shift of sum pooling, too.
+    uint256 multiplierBits;
     uint256 multiplier;
     uint256 shift;
-    uint256 maxActivation;
+    uint256 maxOutput;
+    bool residual;
+}
+
+/// @notice A decoded header.
+struct Model {
+    Shape image;
+    uint256 crop;
+    uint256 inputBits;
+    Layer[] layers;
+    /// Bits of what is not streamed, and the words in which they lie. What is streamed follows.
+    uint256 headBits;
+    uint256 headWords;
+    /// All words.
+    uint256 words;
 }
 
 /// @title  Header
 /// @notice Checks and decodes the model header of docs/format.md.
 /// @dev    {check} runs once, when an upload begins; {decode} runs in every inference and relies on it.
 library Header {
-    /// @dev Bytes before the first layer record, and bytes of a record.
-    uint256 private constant PREAMBLE = 5;
-    uint256 private constant RECORD = 9;
+    /// @dev The longest header, and the bytes before the first record.
+    uint256 internal constant MAX_LENGTH = 255;
+    uint256 internal constant PREAMBLE = 4;
 
-    uint256 internal constant MAX_LENGTH = 256;
+    /// @dev Weights that take more bits than this are streamed, unless they are a convolution's.
+    uint256 private constant MAX_INLINE_BITS = 4_096;
+    uint256 private constant MAX_VALUES = 65_535;
 
-    /// @notice Checks every rule of the format in order of offset and returns the number of words of the model:
-    ///
-    ///     ⌈ Σ_l O_l · biasBytes_l / 32 ⌉ + Σ_l ⌈ I_l · O_l / 32 ⌉
-    ///
-    /// @dev    `BadHeader(offset)`: the first byte of the field that breaks its rule; the kind byte of a layer whose
-    ///         accumulators could overflow; the channels if the image is too large; the length of a header that
-    ///         ends early; the length that a longer one should have had.
-    function check(bytes calldata header) internal pure returns (uint256 words) {
-        if (header.length > MAX_LENGTH) _refuse(MAX_LENGTH);
-        _require(_uint8(header, 0) == 1, 0);
-        uint256 inputs = _uint8(header, 1);
-        _require(inputs != 0, 1);
-        inputs *= _uint8(header, 2);
-        _require(inputs != 0, 2);
-        inputs *= _uint8(header, 3);
-        _require(inputs != 0 && inputs <= 65_535, 3);
-        uint256 count = _uint8(header, 4);
-        _require(count != 0 && count <= MAX_LAYERS, 4);
-
-        uint256 maxInput = 255;
-        uint256 biasBytes;
-        for (uint256 l = 0; l < count; ++l) {
-            (uint256 outputs, uint256 maxOutput, uint256 biasWidth) =
-                _checkRecord(header, PREAMBLE + l * RECORD, l + 1 == count, inputs, maxInput);
-            biasBytes += outputs * biasWidth;
-            words += (inputs * outputs + 31) / 32;
-            (inputs, maxInput) = (outputs, maxOutput);
-        }
-        uint256 end = PREAMBLE + count * RECORD;
-        _require(header.length == end, end);
-        words += (biasBytes + 31) / 32;
+    /// @notice Checks every rule of the format and returns what {decode} would.
+    /// @dev    `BadHeader(offset)`: the first byte of the field that breaks its rule; the first byte of a record that
+    ///         breaks a rule of more than one field; the length of a header that ends early; the length that a longer
+    ///         one should have had. Rules are checked in order of offset, those of a whole record after its fields.
+    function check(bytes memory header) internal pure returns (Model memory model) {
+        _require(header.length <= MAX_LENGTH, MAX_LENGTH);
+        _checkPreamble(header);
+        model = _decodePreamble(header);
+        uint256 offset = PREAMBLE;
+        Layer memory layer;
+        do {
+            _checkRecord(header, offset, model.layers);
+            layer = _append(model, header, offset);
+            _require(_isSound(model.layers, layer, uint8(header[offset])), offset);
+            offset += recordLength(header, offset);
+        } while (layer.kind != LOGITS);
+        _require(header.length == offset, offset);
+        _place(model);
     }
 
     /// @notice Decodes a header that {check} accepted.
-    /// @return imageLength The bytes of an image, height · width · channels.
-    /// @return layers      The layers, in order.
-    function decode(bytes memory header) internal pure returns (uint256 imageLength, Layer[] memory layers) {
-        // Nothing here can overflow: {check} bounds every factor.
+    function decode(bytes memory header) internal pure returns (Model memory model) {
+        model = _decodePreamble(header);
+        uint256 offset = PREAMBLE;
+        while (_append(model, header, offset).kind != LOGITS) {
+            offset += recordLength(header, offset);
+        }
+        _place(model);
+    }
+
+    /// @notice The bytes of the record at `offset`, as long as its fields are in memory; of what is not, at least 1.
+    function recordLength(bytes memory header, uint256 offset) internal pure returns (uint256) {
+        uint256 record = _load(header, offset);
+        uint256 kind = record >> 252;
+        // Two bytes more where requantization, at byte 4 or 5, says that one multiplier follows.
+        if (kind == DENSE) return record << 32 >> 254 == 0 ? 8 : 6;
+        if (kind == CONVOLUTION) return record << 40 >> 254 == 0 ? 9 : 7;
+        if (kind == LOGITS) return 3;
+        return kind == SUM_POOLING ? 2 : 1;
+    }
+
+    /// @notice The kind of the record at `offset`.
+    function kindAt(bytes memory header, uint256 offset) internal pure returns (uint256) {
+        return _load(header, offset) >> 252;
+    }
+
+    /// @notice The bits that `count` weights of a format take.
+    function weightBits(uint256 format, uint256 count) internal pure returns (uint256) {
         unchecked {
-            uint256 preamble = _load(header, 0);
-            imageLength = (preamble >> 240 & 0xff) * (preamble >> 232 & 0xff) * (preamble >> 224 & 0xff);
-            layers = new Layer[](preamble >> 216 & 0xff);
+            return format == TERNARY ? (count + 4) / 5 * 8 : count * format;
+        }
+    }
 
-            uint256 inputs = imageLength;
-            uint256 biasOffset;
-            uint256 firstWord;
-            for (uint256 l = 0; l < layers.length; ++l) {
-                Layer memory layer = layers[l];
-                uint256 record = _load(header, PREAMBLE + l * RECORD) >> 8 * (32 - RECORD);
-                uint256 outputs = record >> 48 & 0xffff;
-                layer.index = l;
-                layer.inputs = inputs;
-                layer.outputs = outputs;
-                layer.biasOffset = biasOffset;
-                layer.biasBytes = record >> 38 & 3;
-                layer.biasShift = record >> 32 & 0x1f;
-                layer.firstWord = firstWord;
-                layer.multiplier = record >> 16 & 0xffff;
-                layer.shift = record >> 8 & 0xff;
-                layer.maxActivation = (1 << (record & 0xff)) - 1;
+    /// @notice The bits before the byte, or in other formats than `TERNARY` the bit, in which weight `index` begins.
+    function weightOffset(uint256 format, uint256 index) internal pure returns (uint256) {
+        unchecked {
+            return format == TERNARY ? index / 5 * 8 : index * format;
+        }
+    }
 
-                biasOffset += outputs * layer.biasBytes;
-                firstWord += (inputs * outputs + 31) / 32;
-                inputs = outputs;
+    /// @notice The values of a shape.
+    function size(Shape memory shape) internal pure returns (uint256) {
+        unchecked {
+            return shape.planes * shape.height * shape.width;
+        }
+    }
+
+    // ── Decoding ───────────────────────────────────────────────────────────────────────────────────────────────
+    // Unchecked: fields of a few bits give numbers far from 2^256, except where {_isSound} says so.
+
+    function _decodePreamble(bytes memory header) private pure returns (Model memory model) {
+        uint256 preamble = _load(header, 0);
+        model.image = Shape(_bits(preamble, 4, 4), _bits(preamble, 8, 8), _bits(preamble, 16, 8));
+        model.crop = _bits(preamble, 24, 4);
+        model.inputBits = _bits(preamble, 28, 4);
+        // Room for pointers to all layers that there can be; {_append} sets the length.
+        Layer[] memory layers;
+        assembly ("memory-safe") {
+            layers := mload(0x40)
+            mstore(layers, 0)
+            mstore(0x40, add(layers, mul(32, add(MAX_LAYERS, 1))))
+        }
+        model.layers = layers;
+    }
+
+    /// @dev Decodes the record at `offset` and appends its layer to the model's.
+    function _append(Model memory model, bytes memory header, uint256 offset)
+        private
+        pure
+        returns (Layer memory layer)
+    {
+        unchecked {
+            uint256 count = model.layers.length;
+            uint256 record = _load(header, offset);
+            uint256 kind = record >> 252;
+            if (kind == AGAIN) _copyParameters(layer, model.layers[_bits(record, 4, 4)]);
+            else _decodeRecord(layer, record);
+            layer.index = count;
+
+            if (count == 0) {
+                layer.input =
+                    Shape(model.image.planes, model.image.height - 2 * model.crop, model.image.width - 2 * model.crop);
+                layer.maxInput = (1 << model.inputBits) - 1;
+            } else {
+                layer.input = model.layers[count - 1].output;
+                layer.maxInput = model.layers[count - 1].maxOutput;
             }
-            // The biases come first: only now is it known where the weights begin.
-            uint256 biasWords = (biasOffset + 31) / 32;
-            for (uint256 l = 0; l < layers.length; ++l) {
-                layers[l].firstWord += biasWords;
+            _shape(layer);
+            if (kind == DENSE || kind == CONVOLUTION || kind == LOGITS) {
+                _placeParameters(model, layer);
+            }
+
+            Layer[] memory layers = model.layers;
+            assembly ("memory-safe") {
+                mstore(layers, add(count, 1))
+                mstore(add(add(layers, 32), mul(32, count)), layer)
             }
         }
     }
 
-    /// @dev One layer record at `offset`. The overflow rule needs all of its fields, so it is checked last:
-    ///      `I · x_max · 128 + (b_max << biasShift) ≤ 2^31 − 1`.
-    function _checkRecord(bytes calldata header, uint256 offset, bool last, uint256 inputs, uint256 maxInput)
-        private
-        pure
-        returns (uint256 outputs, uint256 maxOutput, uint256 biasBytes)
-    {
-        _require(_uint8(header, offset) == 1, offset);
-        outputs = _uint16(header, offset + 1);
-        _require(outputs != 0 && outputs <= (last ? 256 : 4_096), offset + 1);
-        _require(_uint8(header, offset + 3) == 8, offset + 3);
-        uint256 biasFormat = _uint8(header, offset + 4);
-        biasBytes = biasFormat >> 6;
-        uint256 biasShift = biasFormat & 0x3f;
-        _require((biasBytes == 1 || biasBytes == 2) && biasShift <= 23, offset + 4);
-        _require((_uint16(header, offset + 5) == 0) == last, offset + 5);
-        uint256 shift = _uint8(header, offset + 7);
-        _require((shift == 0) == last && shift <= 47, offset + 7);
-        uint256 bits = _uint8(header, offset + 8);
-        _require((bits == 0) == last && bits <= 8, offset + 8);
-        maxOutput = (1 << bits) - 1;
-
-        uint256 maxBias = biasBytes == 1 ? 128 : 32_768;
-        _require(inputs * maxInput * 128 + (maxBias << biasShift) <= 0x7fffffff, offset);
+    /// @dev The fields of a record that has parameters of its own, or of pooling.
+    function _decodeRecord(Layer memory layer, uint256 record) private pure {
+        unchecked {
+            layer.kind = record >> 252;
+            uint256 argument = _bits(record, 4, 4);
+            if (layer.kind == MAX_POOLING || layer.kind == SUM_POOLING) {
+                (layer.kernel, layer.stride) = (argument, argument);
+                if (layer.kind == SUM_POOLING) layer.shift = _bits(record, 8, 8);
+                return;
+            }
+            layer.format = argument;
+            // The first bit of the bias format, which requantization follows.
+            uint256 bias = 24;
+            if (layer.kind == CONVOLUTION) {
+                bias = 32;
+                layer.output.planes = _bits(record, 8, 8);
+                layer.kernel = _bits(record, 16, 4);
+                layer.stride = _bits(record, 20, 4);
+                layer.padding = _bits(record, 24, 4);
+                layer.groups = _bits(record, 28, 4) + 1;
+            } else if (layer.kind == DENSE) {
+                layer.output.planes = _bits(record, 8, 16);
+            } else {
+                bias = 16;
+                layer.output.planes = _bits(record, 8, 8);
+            }
+            layer.biasBits = 2 << _bits(record, bias, 2);
+            layer.biasShift = _bits(record, bias + 3, 5);
+            if (layer.kind == LOGITS) return;
+            layer.multiplierBits = _bits(record, bias + 8, 2) * 4;
+            layer.residual = _bits(record, bias + 10, 1) == 1;
+            layer.maxOutput = (1 << _bits(record, bias + 11, 4)) - 1;
+            layer.shift = _bits(record, bias + 18, 6);
+            if (layer.multiplierBits == 0) layer.multiplier = _bits(record, bias + 24, 16);
+        }
     }
 
-    function _uint8(bytes calldata header, uint256 offset) private pure returns (uint256) {
+    /// @dev What a convolution keeps when it is applied again.
+    function _copyParameters(Layer memory layer, Layer memory earlier) private pure {
+        layer.kind = earlier.kind;
+        layer.output.planes = earlier.output.planes;
+        layer.kernel = earlier.kernel;
+        layer.stride = earlier.stride;
+        layer.padding = earlier.padding;
+        layer.groups = earlier.groups;
+        layer.format = earlier.format;
+        layer.biasBits = earlier.biasBits;
+        layer.biasShift = earlier.biasShift;
+        layer.biases = earlier.biases;
+        layer.multipliers = earlier.multipliers;
+        layer.weights = earlier.weights;
+        layer.multiplierBits = earlier.multiplierBits;
+        layer.multiplier = earlier.multiplier;
+        layer.shift = earlier.shift;
+        layer.maxOutput = earlier.maxOutput;
+        layer.residual = earlier.residual;
+    }
+
+    /// @dev The output's shape, the weights that it takes, and what pooling can give at most.
+    function _shape(Layer memory layer) private pure {
+        unchecked {
+            (Shape memory input, Shape memory output) = (layer.input, layer.output);
+            if (layer.kind == CONVOLUTION) {
+                output.height = _windows(input.height + 2 * layer.padding, layer.kernel, layer.stride);
+                output.width = _windows(input.width + 2 * layer.padding, layer.kernel, layer.stride);
+                // 15 groups, and one more, stand for one a plane.
+                if (layer.groups == 16) layer.groups = input.planes;
+                layer.fanIn = input.planes / layer.groups * layer.kernel * layer.kernel;
+            } else if (layer.kind == DENSE || layer.kind == LOGITS) {
+                (output.height, output.width) = (1, 1);
+                layer.fanIn = size(input);
+            } else {
+                output.planes = input.planes;
+                output.height = _windows(input.height, layer.kernel, layer.stride);
+                output.width = _windows(input.width, layer.kernel, layer.stride);
+                layer.maxOutput = layer.maxInput;
+                if (layer.kind == SUM_POOLING) {
+                    layer.maxOutput =
+                        (layer.kernel * layer.kernel * layer.maxInput + (1 << layer.shift >> 1)) >> layer.shift;
+                }
+            }
+            layer.weightCount = output.planes * layer.fanIn;
+        }
+    }
+
+    /// @dev How often a window of `kernel` fits into `length`, `stride` apart.
+    function _windows(uint256 length, uint256 kernel, uint256 stride) private pure returns (uint256) {
+        unchecked {
+            return kernel > length ? 0 : (length - kernel) / stride + 1;
+        }
+    }
+
+    /// @dev Where the layer's parameters begin; of streamed ones, how far behind those that are not.
+    function _placeParameters(Model memory model, Layer memory layer) private pure {
+        unchecked {
+            uint256 outputs = layer.output.planes;
+            uint256 bits = weightBits(layer.format, layer.weightCount);
+            layer.biases = model.headBits;
+            layer.multipliers = layer.biases + outputs * layer.biasBits;
+            layer.weights = layer.multipliers + outputs * layer.multiplierBits;
+            layer.streamed = layer.kind != CONVOLUTION && bits > MAX_INLINE_BITS;
+            if (layer.streamed) {
+                model.headBits = layer.weights;
+                layer.weights = 256 * model.words;
+                model.words += (bits + 255) / 256;
+            } else {
+                model.headBits = layer.weights + bits;
+            }
+        }
+    }
+
+    /// @dev What is streamed lies behind what is not: only now is it known where that is.
+    function _place(Model memory model) private pure {
+        unchecked {
+            model.headWords = (model.headBits + 255) / 256;
+            model.words += model.headWords;
+            for (uint256 l = 0; l < model.layers.length; ++l) {
+                Layer memory layer = model.layers[l];
+                if (layer.streamed) layer.weights += 256 * model.headWords;
+            }
+        }
+    }
+
+    // ── Checking ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    function _checkPreamble(bytes memory header) private pure {
+        uint256 first = _uint8(header, 0);
+        uint256 channels = first & 15;
+        _require(first >> 4 == 2 && channels != 0, 0);
+        uint256 height = _uint8(header, 1);
+        _require(height != 0, 1);
+        uint256 width = _uint8(header, 2);
+        _require(width != 0 && channels * height * width <= MAX_VALUES, 2);
+        uint256 input = _uint8(header, 3);
+        uint256 crop = 2 * (input >> 4);
+        _require(crop < height && crop < width && _within(input & 15, 8), 3);
+    }
+
+    /// @dev The fields of the record at `offset`, byte by byte.
+    function _checkRecord(bytes memory header, uint256 offset, Layer[] memory layers) private pure {
+        uint256 first = _uint8(header, offset);
+        (uint256 kind, uint256 argument) = (first >> 4, first & 15);
+        _require(layers.length < MAX_LAYERS - 1 || kind == LOGITS, offset);
+        if (kind == MAX_POOLING || kind == SUM_POOLING) {
+            _require(argument >= 2, offset);
+            if (kind == SUM_POOLING) _require(_uint8(header, offset + 1) <= 8, offset + 1);
+        } else if (kind == AGAIN) {
+            _require(argument < layers.length && _kindOf(header, argument) == CONVOLUTION, offset);
+        } else {
+            _require(kind == DENSE || kind == CONVOLUTION || kind == LOGITS, offset);
+            _require(argument == 8 || argument != 0 && argument <= 5, offset);
+            uint256 bias = offset + 2;
+            if (kind == DENSE) {
+                bias = offset + 3;
+                _require(_within(_uint8(header, offset + 1) << 8 | _uint8(header, offset + 2), 4_096), offset + 1);
+            } else {
+                _require(_uint8(header, offset + 1) != 0, offset + 1);
+            }
+            if (kind == CONVOLUTION) {
+                bias = offset + 4;
+                uint256 kernel = _uint8(header, offset + 2);
+                _require(kernel >> 4 != 0 && kernel & 15 != 0, offset + 2);
+                _require(_uint8(header, offset + 3) >> 4 < kernel >> 4, offset + 3);
+            }
+            uint256 biasFormat = _uint8(header, bias);
+            _require(biasFormat >> 6 != 0 && biasFormat & 32 == 0 && biasFormat & 31 <= 23, bias);
+            if (kind != LOGITS) _checkRequantization(header, bias + 1);
+        }
+    }
+
+    function _checkRequantization(bytes memory header, uint256 offset) private pure {
+        uint256 high = _uint8(header, offset);
+        _require(high >> 6 != 3 && _within(high >> 1 & 15, 8) && high & 1 == 0, offset);
+        uint256 low = _uint8(header, offset + 1);
+        _require(_within(low, 47), offset + 1);
+        if (high >> 6 != 0) return;
+        _require(_uint8(header, offset + 2) << 8 | _uint8(header, offset + 3) != 0, offset + 2);
+    }
+
+    /// @dev The kind of the record with the given index, an earlier one.
+    function _kindOf(bytes memory header, uint256 index) private pure returns (uint256) {
+        uint256 offset = PREAMBLE;
+        for (; index != 0; --index) offset += recordLength(header, offset);
+        return kindAt(header, offset);
+    }
+
+    /// @dev The rules of a whole record, whose first byte is `first`.
+    function _isSound(Layer[] memory layers, Layer memory layer, uint256 first) private pure returns (bool) {
+        (Shape memory input, Shape memory output) = (layer.input, layer.output);
+        if (!_within(size(output), MAX_VALUES)) return false;
+        if (layer.kind == MAX_POOLING) return true;
+        if (layer.kind == SUM_POOLING) return layer.maxOutput <= 255;
+        if (layer.kind == CONVOLUTION) {
+            if (input.planes % layer.groups != 0 || output.planes % layer.groups != 0) return false;
+            if (first >> 4 == AGAIN && input.planes != layers[first & 15].input.planes) return false;
+        }
+        if (layer.residual) {
+            bool same = output.planes == input.planes && output.height == input.height && output.width == input.width;
+            if (!same) return false;
+        }
+        // No accumulator overflows: F · x_max · w_max + (b_max << bias_shift) ≤ 2^31 − 1.
+        uint256 maxBias = 1 << layer.biasBits - 1;
+        uint256 maxSum = layer.fanIn * layer.maxInput * _maxWeight(layer.format) + (maxBias << layer.biasShift);
+        return maxSum <= 0x7fffffff;
+    }
+
+    /// @dev The largest magnitude of a weight.
+    function _maxWeight(uint256 format) private pure returns (uint256) {
+        if (format == TERNARY || format == 1) return 1;
+        return format == 2 ? 3 : 1 << format - 1;
+    }
+
+    // ── Bits ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// @dev Whether a number that may not be 0 is at most `most`.
+    function _within(uint256 value, uint256 most) private pure returns (bool) {
+        return value != 0 && value <= most;
+    }
+
+    /// @dev `count` bits of a word from bit `from` on, the most significant being bit 0.
+    function _bits(uint256 word, uint256 from, uint256 count) private pure returns (uint256) {
+        unchecked {
+            return word << from >> 256 - count;
+        }
+    }
+
+    function _uint8(bytes memory header, uint256 offset) private pure returns (uint256) {
         _require(offset < header.length, header.length);
         return uint8(header[offset]);
-    }
-
-    function _uint16(bytes calldata header, uint256 offset) private pure returns (uint256) {
-        return _uint8(header, offset) << 8 | _uint8(header, offset + 1);
     }
 
     /// @dev The 32 bytes of `header` from `offset` on, those past its end being of no interest.
@@ -151,10 +443,6 @@ library Header {
     }
 
     function _require(bool rule, uint256 offset) private pure {
-        if (!rule) _refuse(offset);
-    }
-
-    function _refuse(uint256 offset) private pure {
-        revert IClassifier.BadHeader(uint16(offset));
+        if (!rule) revert IClassifier.BadHeader(uint16(offset));
     }
 }

@@ -29,7 +29,7 @@ interface IClassifier {
     // ── Model life cycle: empty (0) → uploading (1) → ready (2) → frozen (3) ───────────────────────────────────
 
     /// @notice Starts an upload, or starts it again; whatever was there before is no longer served.
-    /// @param header    The model's header, at most 256 bytes.
+    /// @param header    The model's header, at most 255 bytes.
     /// @param modelHash keccak256(keccak256(header) ‖ keccak256(chunk 0) ‖ …), checked by {finalizeModel}.
     function beginModel(bytes calldata header, bytes32 modelHash) external;
 

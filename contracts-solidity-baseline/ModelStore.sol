@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Header} from "./Header.sol";
+import {Header, LOGITS, Model} from "./Header.sol";
 import {IClassifier} from "./IClassifier.sol";
 
 /// @title  ModelStore
@@ -18,19 +18,20 @@ abstract contract ModelStore is IClassifier {
     /// @dev The words that a model may have, and the words of a chunk. Their quotient is the 256 bits of `uploaded`.
     uint256 internal constant MAX_WORDS = 8_192;
     uint256 private constant CHUNK_WORDS = 32;
-    uint256 private constant CHUNK_BYTES = 1_024;
+    uint256 internal constant CHUNK_BYTES = 1_024;
 
+    /// @dev Slot 0: the state in byte 0, then the first 31 bytes of the header, so that inference reads both at once.
+    ///      Slots 1–7: the rest of the header.
+    uint256[8] internal status;
     /// @inheritdoc IClassifier
-    address public owner; // slot 0, with the next three
-    uint8 internal state;
-    uint16 private headerLength;
-    uint32 private wordCount;
-    address private pendingOwner; // slot 1
-    bytes32 private modelHash; // slot 2
+    address public owner; // slot 8, with the next two
+    uint32 internal wordCount;
+    uint16 internal headerLength;
+    address private pendingOwner; // slot 9
+    bytes32 private modelHash; // slot 10
     /// @dev Bit `i`: chunk `i` has been uploaded.
-    uint256 private uploaded; // slot 3
-    bytes32[8] private headerWords; // slots 4–11
-    bytes32[256] private chunkHashes; // slots 12–267
+    uint256 internal uploaded; // slot 11
+    bytes32[256] internal chunkHashes; // slots 12–267
 
     modifier onlyOwner() {
         if (msg.sender != owner) revert NotOwner(msg.sender);
@@ -38,12 +39,12 @@ abstract contract ModelStore is IClassifier {
     }
 
     modifier notFrozen() {
-        if (state == FROZEN) revert ModelIsFrozen();
+        if (_state() == FROZEN) revert ModelIsFrozen();
         _;
     }
 
     modifier whileUploading() {
-        if (state != UPLOADING) revert NotUploading(state);
+        if (_state() != UPLOADING) revert NotUploading(_state());
         _;
     }
 
@@ -58,18 +59,19 @@ abstract contract ModelStore is IClassifier {
 
     /// @inheritdoc IClassifier
     function beginModel(bytes calldata header, bytes32 hash) external onlyOwner notFrozen {
-        uint256 words = Header.check(header);
-        if (words > MAX_WORDS) revert ModelTooLarge(uint32(words), uint32(MAX_WORDS));
-        state = UPLOADING;
-        headerLength = uint16(header.length);
+        uint256 words = _check(header).words;
+        uint256 limit = _maxWords(header.length);
+        if (words > limit) revert ModelTooLarge(uint32(words), uint32(limit));
+        // A slice that ends early is padded with zeros by the conversion.
+        status[0] = uint256(bytes32(header[:_min(31, header.length)])) >> 8;
+        for (uint256 from = 31; from < header.length; from += 32) {
+            status[1 + from / 32] = uint256(bytes32(header[from:_min(from + 32, header.length)]));
+        }
+        _setState(UPLOADING);
         wordCount = uint32(words);
+        headerLength = uint16(header.length);
         modelHash = hash;
         uploaded = 0;
-        for (uint256 i = 0; i < 8; ++i) {
-            // A slice that ends before 32 bytes is padded with zeros by the conversion.
-            uint256 from = _min(32 * i, header.length);
-            headerWords[i] = bytes32(header[from:_min(from + 32, header.length)]);
-        }
         emit ModelBegun(hash, uint32(words));
     }
 
@@ -77,22 +79,7 @@ abstract contract ModelStore is IClassifier {
     function uploadChunk(uint32 index, bytes calldata words) external onlyOwner notFrozen whileUploading {
         uint256 chunks = _chunks();
         if (index >= chunks) revert ChunkOutOfRange(index, uint32(chunks));
-        uint256 firstWord = CHUNK_WORDS * index;
-        uint256 remaining = 32 * (wordCount - firstWord);
-        // Whole chunks; only the end of the model may cut one short.
-        bool whole = words.length % CHUNK_BYTES == 0 && words.length != 0;
-        if (words.length > remaining || !(whole || words.length == remaining)) {
-            revert BadChunkLength(words.length, _min(CHUNK_BYTES, remaining));
-        }
-
-        _storeWords(firstWord, words);
-        uint256 bitmap = uploaded;
-        uint256 chunk = index;
-        for (uint256 from = 0; from < words.length; from += CHUNK_BYTES) {
-            chunkHashes[chunk] = keccak256(words[from:_min(from + CHUNK_BYTES, words.length)]);
-            bitmap |= 1 << chunk++;
-        }
-        uploaded = bitmap;
+        _upload(index, words);
     }
 
     /// @inheritdoc IClassifier
@@ -111,25 +98,25 @@ abstract contract ModelStore is IClassifier {
         if (missing != 0) revert ChunksMissing(uint32(missing));
         bytes32 hash = _computeHash();
         if (hash != modelHash) revert HashMismatch(hash, modelHash);
-        state = READY;
+        _setState(READY);
         emit ModelFinalized(hash);
     }
 
     /// @inheritdoc IClassifier
     function freezeModel() external onlyOwner notFrozen {
-        if (state != READY) revert ModelNotReady(state);
-        state = FROZEN;
+        if (_state() != READY) revert ModelNotReady(_state());
+        _setState(FROZEN);
         emit ModelFrozen(modelHash);
     }
 
     /// @inheritdoc IClassifier
     function modelInfo() external view returns (bytes memory, bytes32, uint32, uint8) {
-        return (_header(), modelHash, wordCount, state);
+        return (_header(), modelHash, wordCount, _state());
     }
 
     /// @inheritdoc IClassifier
     function isModelReady() external view returns (bool) {
-        return state >= READY;
+        return _state() >= READY;
     }
 
     // ── Ownership ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -151,17 +138,95 @@ abstract contract ModelStore is IClassifier {
 
     // ── For the contracts that inherit ─────────────────────────────────────────────────────────────────────────
 
+    /// @dev Checks a header, and whether the contract can serve such a model.
+    function _check(bytes memory header) internal pure virtual returns (Model memory) {
+        return Header.check(header);
+    }
+
+    /// @dev The words that a model with a header of so many bytes may have.
+    function _maxWords(uint256) internal pure virtual returns (uint256) {
+        return MAX_WORDS;
+    }
+
+    /// @dev Takes one or more whole chunks, of which `chunk` is the first.
+    function _upload(uint256 chunk, bytes calldata words) internal virtual {
+        uint256 firstWord = CHUNK_WORDS * chunk;
+        uint256 remaining = 32 * (wordCount - firstWord);
+        // Whole chunks; only the end of the model may cut one short.
+        bool whole = words.length % CHUNK_BYTES == 0 && words.length != 0;
+        if (words.length > remaining || !(whole || words.length == remaining)) {
+            revert BadChunkLength(words.length, _min(CHUNK_BYTES, remaining));
+        }
+
+        _storeWords(firstWord, words);
+        uint256 bitmap = uploaded;
+        for (uint256 from = 0; from < words.length; from += CHUNK_BYTES) {
+            chunkHashes[chunk] = keccak256(words[from:_min(from + CHUNK_BYTES, words.length)]);
+            bitmap |= 1 << chunk++;
+        }
+        uploaded = bitmap;
+    }
+
     /// @dev Stores `words.length / 32` words of the model, the first of them being word `first`.
     function _storeWords(uint256 first, bytes calldata words) internal virtual;
 
+    /// @dev The hashes of all chunks, in order.
+    function _hashes() internal view virtual returns (bytes32[] memory hashes) {
+        hashes = new bytes32[](_chunks());
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            hashes[i] = chunkHashes[i];
+        }
+    }
+
+    function _setState(uint8 state) internal virtual {
+        status[0] = uint256(state) << 248 | status[0] << 8 >> 8;
+    }
+
+    function _state() internal view returns (uint8) {
+        return uint8(status[0] >> 248);
+    }
+
+    /// @dev The chunks of the model, ⌈words / 32⌉.
+    function _chunks() internal view returns (uint256) {
+        return (wordCount + CHUNK_WORDS - 1) / CHUNK_WORDS;
+    }
+
     /// @dev The header as it was uploaded; empty before the first {beginModel}.
     function _header() internal view returns (bytes memory header) {
-        header = new bytes(headerLength);
-        for (uint256 offset = 0; offset < header.length; offset += 32) {
-            bytes32 word = headerWords[offset / 32];
-            // `new` rounds its memory up to whole words, so that the last store stays inside.
+        // A whole number of slots, so that the last of them fits.
+        header = new bytes(Header.MAX_LENGTH);
+        uint256 length = headerLength;
+        _setHeaderWord(header, 0, status[0] << 8);
+        for (uint256 offset = 31; offset < length; offset += 32) {
+            _setHeaderWord(header, offset, status[1 + offset / 32]);
+        }
+        assembly ("memory-safe") {
+            mstore(header, length)
+        }
+    }
+
+    /// @dev The header of a model that is ready, from its own slots alone: where it ends is known once it is read.
+    function _servedHeader() internal view returns (bytes memory header) {
+        uint256 slot = status[0];
+        uint8 state = uint8(slot >> 248);
+        if (state < READY) revert ModelNotReady(state);
+        // The header was checked: nothing here can overflow or read past slot 7.
+        unchecked {
+            header = new bytes(Header.MAX_LENGTH);
+            _setHeaderWord(header, 0, slot << 8);
+            (uint256 loaded, uint256 record, uint256 end) = (31, 0, Header.PREAMBLE);
+            do {
+                record = end;
+                end += Header.recordLength(header, record);
+                // What is not loaded yet counts a byte at least: its length is looked at again.
+                if (end > loaded) {
+                    _setHeaderWord(header, loaded, status[1 + loaded / 32]);
+                    loaded += 32;
+                    end = record + Header.recordLength(header, record);
+                }
+            } while (Header.kindAt(header, record) != LOGITS);
             assembly ("memory-safe") {
-                mstore(add(add(header, 32), offset), word)
+                mstore(header, end)
             }
         }
     }
@@ -172,9 +237,11 @@ abstract contract ModelStore is IClassifier {
 
     // ── Private ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// @dev The chunks of the model, ⌈words / 32⌉.
-    function _chunks() private view returns (uint256) {
-        return (wordCount + CHUNK_WORDS - 1) / CHUNK_WORDS;
+    /// @dev Stores 32 bytes of the header.
+    function _setHeaderWord(bytes memory header, uint256 offset, uint256 word) private pure {
+        assembly ("memory-safe") {
+            mstore(add(add(header, 32), offset), word)
+        }
     }
 
     function _isUploaded(uint256 chunk) private view returns (bool) {
@@ -191,11 +258,6 @@ abstract contract ModelStore is IClassifier {
 
     /// @dev keccak256(keccak256(header) ‖ keccak256(chunk 0) ‖ …), from the hashes taken at upload.
     function _computeHash() private view returns (bytes32) {
-        bytes32[] memory hashes = new bytes32[](1 + _chunks());
-        hashes[0] = keccak256(_header());
-        for (uint256 i = 1; i < hashes.length; ++i) {
-            hashes[i] = chunkHashes[i - 1];
-        }
-        return keccak256(abi.encodePacked(hashes));
+        return keccak256(abi.encodePacked(keccak256(_header()), _hashes()));
     }
 }
