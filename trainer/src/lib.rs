@@ -1,26 +1,31 @@
 //! Quantization-aware training of Inkling's networks, with libtorch.
 //!
-//! What is trained is the integer network itself. Every forward pass, in training too, computes exactly what
-//! `inkling-network` defines: rounded weights, biases on their grid, the integer multiplier and shift, all as integers
-//! held in 64-bit floats, which are exact far beyond any accumulator that a header allows. Only the gradient pretends
-//! that nothing was rounded (the straight-through estimator of Bengio et al., 2013; the scheme is that of Jacob et
-//! al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018).
-//! So nothing is lost at the export, and accuracies are counted with the reference forward pass.
+//! What is trained is the integer network itself. Every forward pass, in training too, computes with whole numbers:
+//! weights on their grid, integer accumulators, integer activations, held in 32-bit floats, which are exact up to 2^24.
+//! Only the gradient pretends that nothing was rounded. In the last epochs multipliers and biases are rounded too, so that
+//! nothing is lost at the export, and every accuracy is that of the exported integers.
 //!
 //! * [`config`]: the TOML file of a model;
-//! * [`samples`]: inputs, shifted copies, the validation split;
-//! * [`quantize`]: from real scales to integer multipliers, shifts and grids;
-//! * [`mlp`]: the network under training;
+//! * [`samples`], [`augment`], [`resize`]: images, their variations, the inputs that networks read;
+//! * [`quantize`]: grids and their gradients;
+//! * [`net`]: the network under training, layer by layer in `block`, and its [`optimizer`];
+//! * [`exact`]: the exported network's forward pass over batches;
 //! * [`training`]: the loop, which keeps the checkpoint that is best on the validation images;
 //! * [`report`]: the card in Markdown.
 //!
 //! A run is repeatable on one machine: one thread, and all randomness comes from one seeded generator.
 
+pub mod augment;
+mod block;
 pub mod config;
-pub mod mlp;
+pub mod exact;
+pub mod net;
+pub mod optimizer;
 pub mod quantize;
 pub mod report;
+pub mod resize;
 pub mod samples;
+pub mod seeds;
 pub mod training;
 
 pub use config::Config;

@@ -1,34 +1,44 @@
-//! `inkling-train`: trains one model from its TOML file and writes the trained file and its card beside it.
+//! `inkling-train`: trains a model from its TOML file and writes the trained file and its card beside it.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use inkling_data::{Card, TrainedModel, mnist};
+use inkling_data::{TrainedModel, mnist};
+use inkling_trainer::seeds::{self, Job};
 use inkling_trainer::training::{self, Event};
-use inkling_trainer::{Config, Outcome, config, mlp, report, train};
+use inkling_trainer::{Config, config, report};
 use thiserror::Error;
 
-/// Trains a quantized network on MNIST and writes it as safetensors, with its card as Markdown beside it.
+/// Trains a quantized network and writes it as safetensors, with its card as Markdown beside it.
 ///
 /// Ctrl-C ends the training and writes the best network so far; before the first epoch is complete there is none, and
 /// nothing is written, as after a second Ctrl-C. Where a later epoch fails, the best network before it is written and
 /// the exit code is 1.
+///
+/// With --seeds, several networks are trained and the median of them by validation accuracy is written. Finished ones
+/// are kept in build/seeds, so that the command continues where it was stopped.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
     /// The model's TOML file, for instance models/mlp-64.toml
     config: PathBuf,
-    /// The folder of MNIST's training files, gzip or not [default: data/mnist, made by tools/setup-data.sh]
+    /// The folder of the set's training files, gzip or not [default: data/mnist or data/fashion-mnist, made by
+    /// tools/setup-data.sh]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Seed of initialization, shuffling and augmentation [default: the TOML file's]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Train with so many seeds, from this one on, and ship the median
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    seeds: Option<u64>,
+    /// Networks trained at a time, one thread each
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "seeds")]
+    jobs: usize,
     /// The trained file [default: the TOML file's path with .safetensors]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -40,18 +50,18 @@ enum Error {
     Config(#[from] config::Error),
     #[error(transparent)]
     Data(#[from] mnist::Error),
-    #[error(transparent)]
-    Preprocess(#[from] inkling_data::preprocess::Error),
     #[error("cannot catch Ctrl-C: {0}")]
     Signal(#[from] ctrlc::Error),
     #[error(transparent)]
     Training(#[from] training::Error),
     #[error(transparent)]
+    Seeds(#[from] seeds::Error),
+    #[error(transparent)]
     Model(#[from] inkling_data::model::Error),
     #[error("cannot write {}: {source}", path.display())]
     Card { path: PathBuf, source: std::io::Error },
-    #[error("{source}; {} holds the best network before that, of epoch {epoch}", path.display())]
-    Late { path: PathBuf, epoch: u32, source: training::Error },
+    #[error("{failure}; {} holds the best network before that, of epoch {epoch}", path.display())]
+    Late { path: PathBuf, epoch: u32, failure: String },
 }
 
 fn main() -> std::process::ExitCode {
@@ -71,10 +81,70 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
     let seed = config.training.seed;
     let dir = arguments.data.clone().unwrap_or_else(|| mnist::TRAINING_DIR.into());
-    let set = mnist::training_set(&dir)?;
-    let test_set = mnist::test_set()?;
-    let test_inputs = test_set.inputs()?;
+    let (set, test_set) = (mnist::training_set(&dir)?, mnist::test_set()?);
+    let stop = stop_at_ctrl_c()?;
+    let mut command = format!(
+        "cargo run --release -p inkling-trainer -- {} --seed {seed}",
+        arguments.config.display()
+    );
+    if let Some(count) = arguments.seeds {
+        command += &format!(" --seeds {count}");
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../build/seeds");
+    let job = Job {
+        config: &config,
+        set: &set,
+        test_set: &test_set,
+        command: &command,
+        folder: folder.as_ref(),
+        stop: &stop,
+    };
+    let (model, wall_seconds, failure) = match arguments.seeds {
+        None => {
+            let run = seeds::run(&job, seed, observer(&config))?;
+            (run.model, vec![run.wall_seconds], run.failure)
+        }
+        Some(count) => {
+            let name = &config.name;
+            let (model, wall_seconds) =
+                seeds::median_of(&job, count, arguments.jobs, |seed, event| {
+                    if let Event::Epoch { epoch, loss, validation_accuracy, .. } = event {
+                        let percent = 100.0 * validation_accuracy;
+                        eprintln!(
+                            "{name}, seed {seed}, epoch {epoch}: loss {loss:.4}, {percent:.2} %"
+                        );
+                    }
+                })?;
+            (model, wall_seconds, None)
+        }
+    };
 
+    let path =
+        arguments.out.clone().unwrap_or_else(|| arguments.config.with_extension("safetensors"));
+    model.save(&path)?;
+    let card = path.with_extension("md");
+    std::fs::write(&card, report::markdown(&model, &wall_seconds, arguments.jobs))
+        .map_err(|source| Error::Card { path: card, source })?;
+    let TrainedModel { card, .. } = model;
+    println!(
+        "{}: validation {:.2} %, test {:.2} %, seed {}, epoch {} of {}, {:.0} s: {}",
+        card.name,
+        100.0 * card.validation_accuracy,
+        100.0 * card.test_accuracy,
+        card.seed,
+        card.best_epoch,
+        card.epochs,
+        wall_seconds.iter().sum::<f64>(),
+        path.display()
+    );
+    match failure {
+        Some(failure) => Err(Error::Late { path, epoch: card.best_epoch, failure }),
+        None => Ok(()),
+    }
+}
+
+/// Set by the first Ctrl-C; the second ends the program.
+fn stop_at_ctrl_c() -> Result<Arc<AtomicBool>, Error> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     ctrlc::set_handler(move || {
@@ -82,53 +152,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
             std::process::exit(130);
         }
     })?;
-    let begin = Instant::now();
-    let Outcome { trained, failure } = train(&config, &set, &stop, observer(&config))?;
-    let wall_seconds = begin.elapsed().as_secs_f64();
-
-    let test_accuracy = training::accuracy(&trained.network, &test_inputs, &test_set.labels)
-        .map_err(training::Error::from)?;
-    let model = TrainedModel {
-        card: Card {
-            name: config.name.clone(),
-            command: format!(
-                "cargo run --release -p inkling-trainer -- {} --seed {seed}",
-                arguments.config.display()
-            ),
-            trainer_version: env!("CARGO_PKG_VERSION").into(),
-            seed,
-            data_sha256: set.sha256.clone(),
-            training_samples: trained.training_samples,
-            validation_samples: trained.validation_samples,
-            test_samples: test_set.len(),
-            epochs: trained.epochs,
-            best_epoch: trained.best_epoch,
-            validation_accuracy: trained.validation_accuracy,
-            test_accuracy,
-            input_scale: mlp::INPUT_SCALE,
-            scales: trained.scales,
-        },
-        network: trained.network,
-    };
-    let path =
-        arguments.out.clone().unwrap_or_else(|| arguments.config.with_extension("safetensors"));
-    model.save(&path)?;
-    let card = path.with_extension("md");
-    std::fs::write(&card, report::markdown(&model, wall_seconds))
-        .map_err(|source| Error::Card { path: card, source })?;
-    println!(
-        "{}: validation {:.2} %, test {:.2} %, epoch {} of {}, {wall_seconds:.0} s: {}",
-        config.name,
-        100.0 * trained.validation_accuracy,
-        100.0 * test_accuracy,
-        trained.best_epoch,
-        trained.epochs,
-        path.display()
-    );
-    match failure {
-        Some(source) => Err(Error::Late { path, epoch: trained.best_epoch, source }),
-        None => Ok(()),
-    }
+    Ok(stop)
 }
 
 /// A progress bar on a terminal, a line an epoch elsewhere.

@@ -1,96 +1,148 @@
-//! From real scales to the integers of `docs/format.md`.
+//! Numbers on a grid, with gradients.
 //!
-//! A *scale* is the real value of one unit of an integer. A layer whose inputs have scale `x` and whose weights have
-//! scale `w` has accumulators of scale `x · w`; requantization to activations of scale `y` multiplies by `x · w / y`,
-//! which the integer network does by a multiplier and a shift.
+//! Every function here gives whole numbers forwards and, backwards, the gradient of what was rounded (the
+//! straight-through estimator of Bengio et al., 2013). Weights are trained in units of their grid: how much a unit is
+//! worth is learned with the gain of the layer (the multiplier), so that a step size apart from it, as LSQ (Esser et
+//! al., 2020) has it, would be one factor in two places.
 
-use inkling_network::{Bias, Requantize};
+use inkling_network::{Bias, Multipliers, Weights};
+use tch::Tensor;
 
-/// The largest magnitude of a quantized weight. −128 is left unused, so that weights are symmetric.
-pub const WEIGHT_MAX: f64 = 127.0;
+/// How much a multiplier or bias may still grow after its shift was fixed.
+pub const ROOM: f64 = 1.2;
 
-/// The least range that is quantized: keeps scales of all-zero tensors above zero.
-const MIN_RANGE: f64 = 1e-6;
-
-/// The scale of weights whose largest magnitude is `max`.
-pub fn weight_scale(max: f64) -> f64 {
-    max.max(MIN_RANGE) / WEIGHT_MAX
+/// The largest magnitude that a weight is trained to. Formats stay symmetric: −128, −8 and −4 are unused.
+pub fn max_weight(format: Weights) -> f64 {
+    match format {
+        Weights::Int8 => 127.0,
+        Weights::Int4 => 7.0,
+        Weights::Int3 | Weights::Int2 => 3.0,
+        Weights::Ternary | Weights::Binary => 1.0,
+    }
 }
 
-/// The storage of biases of at most this magnitude, in units of the accumulators, with the smallest shift that fits.
-///
-/// Beyond the largest shift (15 for 16 bits, 23 for 8: half of what an accumulator holds) biases saturate.
-pub fn bias_format(max: f64, bits: u8) -> Bias {
-    let (limit, largest): (f64, u8) = if bits == 8 { (127.0, 23) } else { (32_767.0, 15) };
-    let fits = |shift: &u8| (max / f64::from(1u32 << shift)).round() <= limit;
-    let shift = (0..largest).find(fits).unwrap_or(largest);
-    if bits == 8 { Bias::Int8 { shift } } else { Bias::Int16 { shift } }
+/// The deviation of a layer's weights before training, in units of the grid: its learning rate is in proportion.
+pub fn spread(format: Weights) -> f64 {
+    match format {
+        Weights::Int8 => 40.0,
+        Weights::Int4 => 2.6,
+        Weights::Int3 => 1.5,
+        Weights::Int2 => 2.0,
+        Weights::Ternary => 0.8,
+        Weights::Binary => 0.6,
+    }
 }
 
-/// The multiplier and shift nearest to a positive factor, with as many bits of the multiplier as there are (16).
-///
-/// Factors below 2^−47 or above 32,767 have none that is near and get the smallest or largest there is.
-pub fn requantize(factor: f64, bits: u8) -> Requantize {
-    // The multiplier is between 2^15 and 2^16 at this shift, but where a bound of the shift cuts in.
-    let shift = (15.0 - factor.log2().floor()).clamp(1.0, 47.0);
-    let multiplier = (factor * shift.exp2()).round();
-    let (multiplier, shift) = if multiplier > 65_535.0 && shift > 1.0 {
-        (32_768.0, shift - 1.0)
-    } else {
-        (multiplier, shift)
-    };
-    Requantize { multiplier: multiplier.clamp(1.0, 65_535.0) as u16, shift: shift as u8, bits }
+/// The magnitude that real weights are kept within: a little beyond what rounds to the largest.
+pub fn limit(format: Weights) -> f64 {
+    match format {
+        Weights::Int8 | Weights::Int4 | Weights::Int3 => max_weight(format) + 0.5,
+        Weights::Int2 => 4.0,
+        Weights::Ternary => 1.4,
+        Weights::Binary => 1.5,
+    }
 }
 
-/// The real factor that a multiplier and shift stand for.
-pub fn factor(requantize: Requantize) -> f64 {
-    f64::from(requantize.multiplier) / f64::from(requantize.shift).exp2()
+/// The nearest weights that a format has.
+pub fn weights(real: &Tensor, format: Weights) -> Tensor {
+    let max = max_weight(format);
+    match format {
+        Weights::Int8 | Weights::Int4 | Weights::Int3 | Weights::Ternary => {
+            straight_through(&real.round().clamp(-max, max), real)
+        }
+        // The odd numbers: two grid steps apart.
+        Weights::Int2 => {
+            straight_through(&(((real / 2.0).floor() * 2.0) + 1.0).clamp(-max, max), real)
+        }
+        Weights::Binary => straight_through(&(real.ge(0.0).to_kind(real.kind()) * 2.0 - 1.0), real),
+    }
 }
 
-/// The factor that takes accumulators of scale `accumulator` to activations of `bits` bits that reach up to `max`.
-pub fn activation_factor(accumulator: f64, max: f64, bits: u8) -> f64 {
-    accumulator * (f64::from(bits).exp2() - 1.0) / max.max(MIN_RANGE)
+/// The largest multiplier of a format: what is stored is one less, but for the one of a layer.
+pub fn max_multiplier(multipliers: Multipliers) -> u16 {
+    match multipliers {
+        Multipliers::Layer(_) => u16::MAX,
+        Multipliers::Each4 => 16,
+        Multipliers::Each8 => 256,
+    }
+}
+
+/// The value of `rounded` with the gradient of `real`.
+pub fn straight_through(rounded: &Tensor, real: &Tensor) -> Tensor {
+    // In this order: exact, because the second term is zero.
+    rounded.detach() + (real - real.detach())
+}
+
+/// `real`, rounded (half to even) and cut off at 0 and `max`; no gradient beyond.
+pub fn activations(real: &Tensor, max: i64) -> Tensor {
+    real.fake_quantize_per_tensor_affine(1.0, 0, 0, max)
+}
+
+/// The smallest shift with which biases of at most this magnitude fit, at most 23.
+pub fn bias_shift(magnitude: f64, bias: Bias) -> u8 {
+    let max = f64::from(bias.range().1);
+    let fits = |shift: &u8| (magnitude / f64::from(*shift).exp2()).round() <= max;
+    (0..23).find(fits).unwrap_or(23)
+}
+
+/// The largest shift with which a multiplier for factors up to this one fits, 1 to 47.
+pub fn shift(factor: f64, multipliers: Multipliers) -> u8 {
+    let max = f64::from(max_multiplier(multipliers));
+    let fits = |shift: &u8| (factor * f64::from(*shift).exp2()).round() <= max;
+    (1..=47).rev().find(fits).unwrap_or(1)
 }
 
 #[cfg(test)]
 mod tests {
+    use inkling_network::BiasWidth;
+    use tch::Kind;
+
     use super::*;
 
     #[test]
-    fn scales() {
-        assert_eq!(weight_scale(254.0), 2.0);
-        assert_eq!(weight_scale(0.0), 1e-6 / 127.0);
-        assert_eq!(activation_factor(2.0, 51.0, 8), 10.0);
+    fn straight_through_keeps_value_and_gradient_apart() {
+        let x = Tensor::from_slice(&[0.3, 1.7]).set_requires_grad(true);
+        let y = straight_through(&x.round(), &(&x * 3.0));
+        y.sum(Kind::Double).backward();
+        assert_eq!(Vec::<f64>::try_from(&y).unwrap(), [0.0, 2.0]);
+        assert_eq!(Vec::<f64>::try_from(x.grad()).unwrap(), [3.0, 3.0]);
     }
 
     #[test]
-    fn the_smallest_bias_shift_that_fits() {
-        assert_eq!(bias_format(0.0, 16), Bias::Int16 { shift: 0 });
-        assert_eq!(bias_format(32_767.4, 16), Bias::Int16 { shift: 0 });
-        assert_eq!(bias_format(32_768.0, 16), Bias::Int16 { shift: 1 });
-        assert_eq!(bias_format(65_534.9, 16), Bias::Int16 { shift: 1 });
-        assert_eq!(bias_format(65_535.0, 16), Bias::Int16 { shift: 2 });
-        assert_eq!(bias_format(1e30, 16), Bias::Int16 { shift: 15 });
-        assert_eq!(bias_format(1_000.0, 8), Bias::Int8 { shift: 3 });
-        assert_eq!(bias_format(1e30, 8), Bias::Int8 { shift: 23 });
-    }
-
-    #[test]
-    fn the_nearest_multiplier_and_shift() {
-        let of = |factor| {
-            let requantize = requantize(factor, 8);
-            (requantize.multiplier, requantize.shift)
+    fn weights_of_each_format() {
+        let real = [-200.0, -5.4, -2.1, -0.4, 0.0, 0.6, 1.9, 2.1, 9.0];
+        let rounded = |format| {
+            let got: Vec<f64> = weights(&Tensor::from_slice(&real), format).try_into().unwrap();
+            got
         };
-        assert_eq!(of(1.0), (32_768, 15));
-        assert_eq!(of(0.75), (49_152, 16));
-        assert_eq!(of(0.000_4), (53_687, 27));
-        assert_eq!(of(0.999_999_9), (32_768, 15)); // rounds up to 65,536, one more than a multiplier holds
-        assert_eq!(of(30_000.0), (60_000, 1));
-        assert_eq!(of(1e9), (65_535, 1));
-        assert_eq!(of(1e-30), (1, 47));
-        for factor in [3.7, 0.11, 4.2e-4, 1e-9] {
-            let error = super::factor(requantize(factor, 8)) / factor - 1.0;
-            assert!(error.abs() <= 1.0 / 65_536.0, "{factor}: {error}");
-        }
+        assert_eq!(rounded(Weights::Int8), [-127.0, -5.0, -2.0, 0.0, 0.0, 1.0, 2.0, 2.0, 9.0]);
+        assert_eq!(rounded(Weights::Int4), [-7.0, -5.0, -2.0, 0.0, 0.0, 1.0, 2.0, 2.0, 7.0]);
+        assert_eq!(rounded(Weights::Int3), [-3.0, -3.0, -2.0, 0.0, 0.0, 1.0, 2.0, 2.0, 3.0]);
+        assert_eq!(rounded(Weights::Int2), [-3.0, -3.0, -3.0, -1.0, 1.0, 1.0, 1.0, 3.0, 3.0]);
+        assert_eq!(rounded(Weights::Ternary), [-1.0, -1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(rounded(Weights::Binary), [-1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn activations_have_a_gradient_between_zero_and_the_largest() {
+        let x = Tensor::from_slice(&[-0.6f32, -0.4, 0.0, 2.6, 15.4, 15.6]).set_requires_grad(true);
+        let y = activations(&x, 15);
+        y.sum(Kind::Float).backward();
+        assert_eq!(Vec::<f32>::try_from(&y).unwrap(), [0.0, 0.0, 0.0, 3.0, 15.0, 15.0]);
+        assert_eq!(Vec::<f32>::try_from(x.grad()).unwrap(), [0.0, 1.0, 1.0, 1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn shifts_use_the_bits_there_are() {
+        let bias_shift = |magnitude, width| super::bias_shift(magnitude, Bias { width, shift: 0 });
+        assert_eq!(bias_shift(127.4, BiasWidth::Bits8), 0);
+        assert_eq!(bias_shift(128.0, BiasWidth::Bits8), 1);
+        assert_eq!(bias_shift(1_000.0, BiasWidth::Bits4), 8);
+        assert_eq!(bias_shift(1e30, BiasWidth::Bits16), 23);
+        assert_eq!(shift(1.0, Multipliers::Each8), 8);
+        assert_eq!(shift(0.9, Multipliers::Each4), 4);
+        assert_eq!(shift(0.03, Multipliers::Layer(1)), 21);
+        assert_eq!(shift(1e9, Multipliers::Each4), 1);
+        assert_eq!(shift(1e-30, Multipliers::Each4), 47);
     }
 }

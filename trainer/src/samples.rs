@@ -1,71 +1,63 @@
-//! Training and validation samples: inputs of 400 bytes with their digits.
-//!
-//! Shifted copies are made once, as bytes, because resizing is the dear part: an epoch then only picks, for each
-//! image, one of its copies.
+//! Training and validation images as tensors.
 
 use inkling_data::DataSet;
-use inkling_data::preprocess::{self, PIXELS, to_input};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-/// The inputs of a set and their digits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::resize::Resize;
+
+/// Images as a data set has them, and their classes.
+#[derive(Debug)]
 pub struct Samples {
-    /// For each shift of up to the given pixels, the inputs of all images; the unshifted first.
-    pub copies: Vec<Vec<[u8; PIXELS]>>,
-    /// The digit of each image.
-    pub labels: Vec<u8>,
+    /// `[len, height, width]`, u8.
+    pub images: Tensor,
+    /// `[len]`, i64.
+    pub labels: Tensor,
 }
 
 impl Samples {
-    /// The inputs of the images with these indices, in all shifts of up to `shift` pixels.
-    ///
-    /// # Errors
-    /// As [`to_input`]'s.
+    /// The images of a set with these indices.
     ///
     /// # Panics
     /// Where an index is beyond the set.
-    pub fn new(set: &DataSet, indices: &[usize], shift: u8) -> Result<Self, preprocess::Error> {
+    pub fn new(set: &DataSet, indices: &[usize]) -> Self {
         let (width, height) = (set.images.width, set.images.height);
         let size = width * height;
-        let copy = |(dx, dy): (isize, isize)| {
-            let input = |&index: &usize| {
-                let image = &set.images.pixels[index * size..][..size];
-                to_input(&shifted(image, width, dx, dy), width, height)
-            };
-            indices.iter().map(input).collect()
-        };
-        Ok(Self {
-            copies: shifts(shift).into_iter().map(copy).collect::<Result<_, _>>()?,
-            labels: indices.iter().map(|&index| set.labels[index]).collect(),
-        })
+        let pixels: Vec<u8> = indices
+            .iter()
+            .flat_map(|&index| &set.images.pixels[index * size..][..size])
+            .copied()
+            .collect();
+        let labels: Vec<i64> = indices.iter().map(|&index| set.labels[index].into()).collect();
+        Self {
+            images: Tensor::from_slice(&pixels).view([-1, height as i64, width as i64]),
+            labels: Tensor::from_slice(&labels),
+        }
     }
 
-    /// The number of images, shifted copies not counted.
+    /// Images.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.labels.size()[0] as usize
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
-    /// The bytes as a tensor `[copies · len, 400]` (u8): copy `c` of image `i` in row `c · len + i`.
-    pub fn input_tensor(&self) -> Tensor {
-        let copies: Vec<Tensor> = self
-            .copies
+    /// The images resized, as a network reads them: `[len, 20, 20]`, u8.
+    pub fn inputs(&self) -> Tensor {
+        let [height, width] = [1, 2].map(|axis| self.images.size()[axis] as usize);
+        let resize = Resize::new(height, width);
+        let inputs: Vec<Tensor> = self
+            .images
+            .split(1_000, 0)
             .iter()
-            .map(|copy| Tensor::from_slice(copy.as_flattened()).view([-1, PIXELS as i64]))
+            .map(|images| resize.apply(&images.to_kind(Kind::Float)).to_kind(Kind::Uint8))
             .collect();
-        Tensor::cat(&copies, 0)
-    }
-
-    /// The digits as a tensor `[len]` (i64).
-    pub fn label_tensor(&self) -> Tensor {
-        Tensor::from_slice(&self.labels).to_kind(tch::Kind::Int64)
+        Tensor::cat(&inputs, 0)
     }
 }
 
@@ -76,25 +68,6 @@ pub fn split(len: usize, validation: usize, seed: u64) -> (Vec<usize>, Vec<usize
     indices.shuffle(&mut StdRng::seed_from_u64(seed));
     let training = indices.split_off(validation.min(len));
     (training, indices)
-}
-
-/// All shifts of up to so many pixels right and down, none first.
-fn shifts(limit: u8) -> Vec<(isize, isize)> {
-    let range = || -isize::from(limit)..=isize::from(limit);
-    let mut shifts: Vec<_> = range().flat_map(|dy| range().map(move |dx| (dx, dy))).collect();
-    shifts.sort_by_key(|&(dx, dy)| dx.abs() + dy.abs());
-    shifts
-}
-
-/// An image moved right by `dx` and down by `dy` pixels; background moves in.
-fn shifted(image: &[u8], width: usize, dx: isize, dy: isize) -> Vec<u8> {
-    let height = image.len() / width;
-    let source = |x: usize, y: usize| {
-        let (x, y) = (x.checked_add_signed(-dx)?, y.checked_add_signed(-dy)?);
-        (x < width && y < height).then(|| image[y * width + x])
-    };
-    let rows = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-    rows.map(|(x, y)| source(x, y).unwrap_or(0)).collect()
 }
 
 #[cfg(test)]
@@ -117,23 +90,6 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn shifts_are_all_there_and_none_comes_first() {
-        assert_eq!(shifts(0), [(0, 0)]);
-        let one = shifts(1);
-        assert_eq!((one.len(), one[0]), (9, (0, 0)));
-        assert!(one.contains(&(-1, 1)));
-        assert_eq!(shifts(2).len(), 25);
-    }
-
-    #[test]
-    fn background_moves_in() {
-        let image = [1, 2, 3, 4, 5, 6]; // 3×2
-        assert_eq!(shifted(&image, 3, 0, 0), image);
-        assert_eq!(shifted(&image, 3, 1, 0), [0, 1, 2, 0, 4, 5]);
-        assert_eq!(shifted(&image, 3, -1, 1), [0, 0, 0, 2, 3, 0]);
-    }
-
-    #[test]
     fn splits_without_overlap() {
         let (training, validation) = split(10, 3, 5);
         assert_eq!((training.len(), validation.len()), (7, 3));
@@ -146,15 +102,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn samples_and_tensors_agree() {
+    fn samples_are_the_images_with_these_indices() {
         let set = stripes(5, 0);
-        let samples = Samples::new(&set, &[4, 0], 1).unwrap();
-        assert_eq!(samples.labels, [set.labels[4], set.labels[0]]);
-        assert_eq!(samples.copies[0][1], set.images.pixels[..400]); // 20×20: kept as it is
-        let inputs = samples.input_tensor();
-        assert_eq!(inputs.size(), [18, 400]);
-        let row: Vec<u8> = inputs.get(2 * 3 + 1).try_into().unwrap();
-        assert_eq!(row, samples.copies[3][1]);
-        assert_eq!(samples.label_tensor().int64_value(&[1]), i64::from(set.labels[0]));
+        let samples = Samples::new(&set, &[4, 0]);
+        assert_eq!(samples.len(), 2);
+        assert_eq!(samples.labels.int64_value(&[1]), i64::from(set.labels[0]));
+        let inputs = samples.inputs(); // 20×20: kept as they are
+        assert_eq!(inputs.size(), [2, 20, 20]);
+        let row: Vec<u8> = inputs.get(1).flatten(0, -1).try_into().unwrap();
+        assert_eq!(row, set.images.pixels[..400]);
     }
 }

@@ -1,26 +1,30 @@
 //! The training loop.
 //!
-//! After every epoch the network is exported and its integers are judged on the validation images by the reference
-//! forward pass; the best export is kept. A run that is stopped, or fails in a later epoch, gives that one; before the
-//! first epoch is complete there is none, and a run that ends there gives an error rather than an untrained network.
+//! Batches are drawn, varied and resized as they are needed. After every epoch the network is exported and its integers
+//! are judged on the validation images; the best export is kept. A run that is stopped, or fails in a later epoch, gives
+//! that one; before the first epoch is complete there is none, and a run that ends there gives an error rather than an
+//! untrained network.
 
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use inkling_data::DataSet;
-use inkling_data::model::LayerScales;
-use inkling_data::preprocess::{self, PIXELS};
-use inkling_network::{ImageLengthError, Network, argmax, reference};
+use inkling_network::Network;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
-use tch::nn::{AdamW, OptimizerConfig, VarStore};
-use tch::{Device, Reduction, TchError, Tensor};
+use tch::{Kind, Reduction, TchError, Tensor};
 use thiserror::Error;
 
-use crate::config::{Config, Schedule, TrainingConfig};
-use crate::mlp::{self, Mlp};
+use crate::augment::Augment;
+use crate::config::{self, Config, Schedule, TrainingConfig};
+use crate::exact;
+use crate::net::{self, Net};
+use crate::resize::Resize;
 use crate::samples::{Samples, split};
+
+/// Batches that the statistics are taken from when they are frozen.
+const CALIBRATION_BATCHES: usize = 100;
 
 /// Why a training came to no network.
 #[derive(Debug, Error)]
@@ -33,29 +37,26 @@ pub enum Error {
         /// Images to hold out.
         validation: usize,
     },
-    /// An image cannot be resized.
+    /// The configuration makes no network.
     #[error(transparent)]
-    Preprocess(#[from] preprocess::Error),
+    Config(#[from] config::Error),
     /// Stopped before the first epoch was complete.
     #[error("stopped before the first epoch was complete: there is no network yet")]
     Stopped,
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] TchError),
-    /// The loss is no longer a number: the learning rate is too high.
+    /// The loss or a parameter is no longer a number: the learning rate is too high.
     #[error("the loss is {loss} in epoch {epoch}: lower the learning rate")]
     Diverged {
         /// Counted from 1.
         epoch: u32,
-        /// Not finite.
+        /// Not finite; of a parameter that is no number, NaN.
         loss: f64,
     },
     /// The network cannot be exported.
     #[error(transparent)]
-    Export(#[from] mlp::Error),
-    /// The images are not as long as the network's input.
-    #[error(transparent)]
-    ImageLength(#[from] ImageLengthError),
+    Export(#[from] net::Error),
 }
 
 /// What a run tells while it goes on.
@@ -88,8 +89,6 @@ pub enum Event {
 pub struct Trained {
     /// Its integers.
     pub network: Network,
-    /// Their real values.
-    pub scales: Vec<LayerScales>,
     /// Images it was trained with.
     pub training_samples: usize,
     /// Images it was chosen with.
@@ -129,46 +128,42 @@ pub fn train(
         return Err(Error::TooFewImages { images, validation: held_out });
     }
     let (training, validation) = split(images, held_out, config.validation.seed);
-    let training = Samples::new(set, &training, config.augmentation.shift)?;
-    let validation = Samples::new(set, &validation, 0)?;
-    let (inputs, labels) = (training.input_tensor(), training.label_tensor());
+    let (training, validation) = (Samples::new(set, &training), Samples::new(set, &validation));
+    let validation_inputs = validation.inputs();
 
-    let mut rng = StdRng::seed_from_u64(config.training.seed);
-    let mut store = VarStore::new(Device::Cpu);
-    let mut mlp = Mlp::new(&mut store, &config.network, &mut rng);
-    let TrainingConfig { epochs, batch, weight_decay, label_smoothing, .. } = config.training;
-    let adam = AdamW { wd: weight_decay, ..AdamW::default() };
-    let mut optimizer = adam.build(&store, config.training.learning_rate)?;
+    let TrainingConfig { seed, epochs, batch, freeze, label_smoothing, .. } = config.training;
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut net = Net::new(config.header()?, &mut rng);
+    let mut optimizer = net.optimizer();
+    let batches = Batches::new(config, set);
 
     let steps_per_epoch = training.len().div_ceil(batch);
     let steps = steps_per_epoch * epochs as usize;
+    let free_epochs = (f64::from(epochs) * freeze).round() as u32;
     let mut order: Vec<i64> = (0..training.len() as i64).collect();
     best_of(epochs, &mut observe, |epoch, observe| {
         order.shuffle(&mut rng);
+        if epoch > free_epochs && !net.is_frozen() {
+            let indices = order.chunks(batch).take(CALIBRATION_BATCHES);
+            net.freeze(indices.map(|indices| batches.draw(&training, indices, &mut rng).0));
+        }
         let mut total = 0.0;
         for (k, indices) in order.chunks(batch).enumerate() {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
             let step = (epoch - 1) as usize * steps_per_epoch + k;
-            optimizer.set_lr(learning_rate(&config.training, step, steps));
-            let rows: Vec<i64> = indices
-                .iter()
-                .map(|index| {
-                    rng.random_range(0..training.copies.len()) as i64 * labels.size()[0] + index
-                })
-                .collect();
-            let inputs = inputs.index_select(0, &Tensor::from_slice(&rows));
-            let labels = labels.index_select(0, &Tensor::from_slice(indices));
-            let (logits, scale) = mlp.forward_observing(&inputs);
-            let loss = (logits * scale).cross_entropy_loss::<Tensor>(
+            let (inputs, labels) = batches.draw(&training, indices, &mut rng);
+            let logits = net.forward(&inputs);
+            let loss = logits.cross_entropy_loss::<Tensor>(
                 &labels,
                 None,
                 Reduction::Mean,
                 -100,
                 label_smoothing,
             );
-            optimizer.backward_step(&loss);
+            loss.backward();
+            optimizer.step(net.parameters_mut(), learning_rate(&config.training, step, steps));
             let loss = loss.double_value(&[]);
             if !loss.is_finite() {
                 return Err(Error::Diverged { epoch, loss });
@@ -176,11 +171,14 @@ pub fn train(
             total += loss;
             observe(Event::Step { step: step + 1, steps, loss: total / (k + 1) as f64 });
         }
-        let (network, scales) = mlp.export()?;
-        let validation_accuracy = accuracy(&network, &validation.copies[0], &validation.labels)?;
+        // Rounding hides a parameter that is no number from the loss.
+        if !net.is_finite() {
+            return Err(Error::Diverged { epoch, loss: f64::NAN });
+        }
+        let network = net.export()?;
+        let validation_accuracy = exact::accuracy(&network, &validation_inputs, &validation.labels);
         let trained = Trained {
             network,
-            scales,
             training_samples: training.len(),
             validation_samples: validation.len(),
             epochs: epoch,
@@ -189,6 +187,37 @@ pub fn train(
         };
         Ok(Some((trained, total / steps_per_epoch as f64)))
     })
+}
+
+/// Makes batches of inputs from images.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    augment: Augment,
+    resize: Resize,
+}
+
+impl Batches {
+    /// Varies as the configuration says.
+    pub(crate) fn new(config: &Config, set: &DataSet) -> Self {
+        let (height, width) = (set.images.height, set.images.width);
+        Self {
+            augment: Augment::new(&config.augmentation, height, width),
+            resize: Resize::new(height, width),
+        }
+    }
+
+    /// Inputs `[n, 20, 20]` (whole numbers 0–255, 32-bit floats) of the images with these indices, and their labels.
+    pub(crate) fn draw(
+        &self,
+        samples: &Samples,
+        indices: &[i64],
+        rng: &mut StdRng,
+    ) -> (Tensor, Tensor) {
+        let indices = Tensor::from_slice(indices);
+        let images = samples.images.index_select(0, &indices).to_kind(Kind::Float);
+        let inputs = self.resize.apply(&self.augment.apply(&images, rng));
+        (inputs, samples.labels.index_select(0, &indices))
+    }
 }
 
 /// Runs epochs 1 to `epochs`, each of which gives its network and mean loss, or `None` where it was stopped, and keeps
@@ -220,30 +249,13 @@ fn best_of<O: FnMut(Event)>(
     }
 }
 
-/// The share (0–1) of the inputs that the reference forward pass classifies correctly; of none: 0.
-///
-/// # Errors
-/// Where the network's input is not 400 bytes.
-pub fn accuracy(
-    network: &Network,
-    inputs: &[[u8; PIXELS]],
-    labels: &[u8],
-) -> Result<f64, ImageLengthError> {
-    let mut correct = 0;
-    for (input, &label) in inputs.iter().zip(labels) {
-        correct += usize::from(argmax(&reference::forward(network, input)?) == usize::from(label));
-    }
-    Ok(correct as f64 / inputs.len().max(1) as f64)
-}
-
 fn learning_rate(config: &TrainingConfig, step: usize, steps: usize) -> f64 {
-    match config.schedule {
-        Schedule::Constant => config.learning_rate,
-        Schedule::Cosine => {
-            let progress = step as f64 / steps as f64;
-            config.learning_rate * 0.5 * (1.0 + (PI * progress).cos())
-        }
-    }
+    let rise = (step + 1) as f64 / config.warm_up.max(1) as f64;
+    let course = match config.schedule {
+        Schedule::Constant => 1.0,
+        Schedule::Cosine => 0.5 * (1.0 + (PI * step as f64 / steps as f64).cos()),
+    };
+    config.learning_rate * course * rise.min(1.0)
 }
 
 #[cfg(test)]
@@ -264,18 +276,17 @@ mod tests {
     #[test]
     fn learns_stripes_and_repeats_itself() {
         let mut config = Config::parse(TINY).unwrap();
-        config.augmentation.shift = 0;
         let set = stripes(600, 1);
         let (trained, events) = run(&config, &set);
         assert!(trained.validation_accuracy >= 0.95, "{}", trained.validation_accuracy);
         assert_eq!((trained.training_samples, trained.validation_samples), (540, 60));
-        assert_eq!(trained.epochs, 3);
+        assert_eq!(trained.epochs, 4);
         let epochs = events.iter().filter(|event| matches!(event, Event::Epoch { .. }));
-        assert_eq!((epochs.count(), events.len()), (3, 3 + 3 * 34));
+        assert_eq!((epochs.count(), events.len()), (4, 4 + 4 * 34));
 
-        let test = stripes(200, 2);
-        let inputs = test.inputs().unwrap();
-        assert!(accuracy(&trained.network, &inputs, &test.labels).unwrap() >= 0.95);
+        let test = Samples::new(&stripes(200, 2), &(0..200).collect::<Vec<_>>());
+        let accuracy = exact::accuracy(&trained.network, &test.inputs(), &test.labels);
+        assert!(accuracy >= 0.95, "{accuracy}");
 
         assert_eq!(run(&config, &set), (trained.clone(), events));
         config.training.seed += 1;
@@ -354,7 +365,7 @@ mod tests {
         assert_eq!(better, [true, true, true, false]);
         assert!(matches!(failure, Some(Error::Diverged { epoch: 5, .. })));
 
-        let export = |_| Error::Export(mlp::Error::Tensor(TchError::Convert("test".into())));
+        let export = |_| Error::Export(net::Error::Tensor(TchError::Convert("test".into())));
         let Outcome { trained, failure } = until(2, export).0.unwrap();
         assert_eq!((trained.epochs, trained.best_epoch), (1, 1));
         assert!(matches!(failure, Some(Error::Export(_))));
@@ -371,16 +382,16 @@ mod tests {
     #[test]
     fn reports_a_loss_that_is_no_number() {
         let mut config = Config::parse(TINY).unwrap();
-        config.training.learning_rate = 1e300;
+        config.training.learning_rate = f64::NAN;
         let error = train(&config, &stripes(200, 1), &AtomicBool::new(false), |_| ()).unwrap_err();
         assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
     }
 
     #[test]
-    fn the_cosine_ends_near_zero() {
+    fn warms_up_and_ends_near_zero() {
         let config = Config::parse(TINY).unwrap().training;
-        assert_eq!(learning_rate(&config, 0, 10), 0.01);
-        assert!((learning_rate(&config, 5, 10) - 0.005).abs() < 1e-12);
-        assert!(learning_rate(&config, 9, 10) < 0.000_3);
+        assert_eq!(learning_rate(&config, 0, 10), 0.004);
+        assert!((learning_rate(&config, 5, 10) - 0.01).abs() < 1e-12);
+        assert!(learning_rate(&config, 9, 10) < 0.000_6);
     }
 }
