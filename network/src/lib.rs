@@ -11,7 +11,7 @@
 //! and the crate is `no_std`.
 //!
 //! ```
-//! use inkling_network::*;
+//! use inkling_network::{kernel::Model, *};
 //!
 //! let shape = Shape { channels: 1, height: 1, width: 2 };
 //! let bias = Bias { width: BiasWidth::Bits8, shift: 0 };
@@ -33,7 +33,11 @@
 //! let logits = reference::forward(&network, &[10, 20])?;
 //! assert_eq!(logits, [28, 25]);
 //! assert_eq!(argmax(&logits), 0);
-//! assert_eq!(pack::words(&network).len(), 1);
+//!
+//! let words = pack::words(&network);
+//! assert_eq!(words.len(), 1);
+//! let mut model = Model::load(network.header(), &mut words.as_slice());
+//! assert_eq!(model.forward(&mut words.as_slice(), &[10, 20])?, logits);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -42,6 +46,7 @@
 extern crate alloc;
 
 pub mod header;
+pub mod kernel;
 pub mod layer;
 pub mod network;
 pub mod pack;

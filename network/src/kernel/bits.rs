@@ -1,0 +1,113 @@
+//! The stream of bits that words are, in a form that a WASM program can cut fields from cheaply.
+//!
+//! Words are big-endian and WASM is little-endian, so the bytes are kept in reverse: byte `k` of the stream lies `k` bytes
+//! before the end. An unaligned load then has the stream's next eight bytes in its register with the earliest bit on
+//! top, wherever the field begins, and two shifts cut it out.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::memory::{load, store};
+use crate::layer::Weights;
+use crate::pack::Word;
+
+/// Bytes before the first one that a load near the end of the stream touches.
+const SLACK: usize = 8;
+
+/// Fields one after another, from the most significant bit of the first byte on.
+pub(super) struct Bits {
+    /// [`SLACK`] bytes of zeros, then the bytes in reverse, as little-endian numbers.
+    reversed: Vec<u64>,
+}
+
+impl Bits {
+    /// Room for so many words, all zero.
+    pub(super) fn of_words(words: usize) -> Self {
+        Self { reversed: vec![0; SLACK / 8 + words * 4] }
+    }
+
+    /// Puts a word at its place in the stream.
+    pub(super) fn set_word(&mut self, index: usize, word: &Word) {
+        let end = self.reversed.len() - index * 4;
+        let (quarters, _) = word.as_chunks::<8>();
+        for (to, quarter) in self.reversed[end - 4..end].iter_mut().rev().zip(quarters) {
+            *to = u64::from_be_bytes(*quarter).to_le();
+        }
+    }
+
+    /// Puts word `index` of the stream at its beginning too.
+    pub(super) fn repeat_first(&mut self, index: usize) {
+        let end = self.reversed.len();
+        let word = end - index * 4;
+        self.reversed.copy_within(word - 4..word, end - 4);
+    }
+
+    /// Bytes, the slack included.
+    const fn bytes(&self) -> usize {
+        self.reversed.len() * 8
+    }
+
+    /// The `width` bits (1–57) from bit `at` on, which is within the stream; zeros follow its end.
+    #[inline(always)]
+    pub(super) fn field(&self, at: usize, width: u32) -> u64 {
+        let byte = at >> 3;
+        debug_assert!((1..=57).contains(&width) && byte < self.bytes() - SLACK);
+        // SAFETY: byte `k` of the stream is below `bytes - 8`, so the load begins 1 to `bytes - 8` bytes after the start.
+        let window = unsafe { load(self.reversed.as_ptr().cast(), self.bytes() - 8 - byte) };
+        window << (at & 7) >> (64 - width)
+    }
+
+    /// Ternary weights, five to a byte from bit `at` on, as a stream of two-bit fields that hold `w + 1`.
+    pub(super) fn ternary_fields(&self, at: usize, count: usize) -> Self {
+        // Four bytes, 20 weights, 40 bits at a time. A lane holds a byte; v / 3 is v · 171 >> 9 up to 255.
+        let groups = count.div_ceil(20);
+        let mut fields = Self::of_words((groups * 5).div_ceil(32));
+        let bytes = fields.bytes();
+        let stream: *mut u8 = fields.reversed.as_mut_ptr().cast();
+        for group in 0..groups {
+            let four = self.field(at + group * 32, 32);
+            let two = (four | four << 16) & 0x0000_ffff_0000_ffff;
+            let mut lanes = (two | two << 8) & 0x00ff_00ff_00ff_00ff;
+            let mut digits = 0;
+            for _ in 0..5 {
+                let thirds = ((lanes * 171) >> 9) & 0x007f_007f_007f_007f;
+                digits = (digits << 2) + lanes - 3 * thirds;
+                lanes = thirds;
+            }
+            let odd = digits >> 6 & 0x000f_fc00_000f_fc00;
+            let pairs = digits & 0x0000_03ff_0000_03ff | odd;
+            let all = (pairs >> 32 << 20 | pairs & 0xf_ffff) << 24;
+            // SAFETY: bytes 5 · group to 5 · group + 7 of the stream, of which the last three may be the slack; it has
+            // at least 5 · (group + 1) bytes.
+            unsafe { store(stream, bytes - 8 - group * 5, all) };
+        }
+        fields
+    }
+}
+
+/// How fields become weights: `w = (u << shift) − offset`, where `u` is the field, its sign bit inverted if it has one.
+#[derive(Clone, Copy)]
+pub(super) struct Format {
+    /// Bits of a field: 1, 2, 3, 4 or 8.
+    pub(super) bits: u32,
+    /// What a field is XORed with: the sign bit of two's complement.
+    pub(super) flip: u64,
+    /// 1 where weights are odd numbers.
+    pub(super) shift: u32,
+    /// What is taken off.
+    pub(super) offset: u64,
+}
+
+impl Format {
+    /// The fields of a storage format; those of ternary weights are what [`Bits::ternary_fields`] gives.
+    pub(super) const fn of(weights: Weights) -> Self {
+        match weights {
+            Weights::Binary => Self { bits: 1, flip: 0, shift: 1, offset: 1 },
+            Weights::Int2 => Self { bits: 2, flip: 0, shift: 1, offset: 3 },
+            Weights::Ternary => Self { bits: 2, flip: 0, shift: 0, offset: 1 },
+            Weights::Int3 => Self { bits: 3, flip: 4, shift: 0, offset: 4 },
+            Weights::Int4 => Self { bits: 4, flip: 8, shift: 0, offset: 8 },
+            Weights::Int8 => Self { bits: 8, flip: 128, shift: 0, offset: 128 },
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The inner loops of convolutions: all the multiplying.
+//!
+//! A *segment* is three neighbouring weights of a kernel's row, packed as `w0·2^32 + w1·2^16 + w2` (signed, modulo 2^64).
+//! Multiplied by four neighbouring values `x0 + x1·2^16 + x2·2^32 + x3·2^48` it is a product of polynomials:
+//!
+//! ```text
+//! lane 2: x0·w0 + x1·w1 + x2·w2        lane 3: x1·w0 + x2·w1 + x3·w2
+//! ```
+//!
+//! two neighbouring outputs, six multiply-adds by one `i64.mul`; lanes 0 and 1 hold parts that nobody needs. Sums of such
+//! products stay exact in each lane as long as every lane's final value fits 16 bits, whatever carries in between.
+//!
+//! A block is `T` segments for each of `G` outputs. Its `T · G` words of weights are loaded into locals once and then
+//! slid over all positions: a position costs `T` loads, `T · G` multiplications and `G` accumulators in memory, and
+//! nothing else but the loop. The loops are unrolled by macro, since the number of a WASM local is a constant.
+
+use super::memory::load;
+
+/// What a block works on. Distances are in bytes.
+pub(super) struct Block {
+    /// The values of the first position.
+    pub(super) x: *const u8,
+    /// From there to each segment's first value.
+    pub(super) offsets: *const u32,
+    /// Packed weights, `[segment][output]`.
+    pub(super) weights: *const u64,
+    /// What is added to, `[position][output]`.
+    pub(super) from: *const u64,
+    /// From position to position in `from`: 0 where all begin with the same.
+    pub(super) from_step: usize,
+    /// Where the sums go, `[position][output]`.
+    pub(super) to: *mut u64,
+    /// Rows of positions, at least one.
+    pub(super) rows: usize,
+    /// From row to row in `x`.
+    pub(super) row_step: usize,
+    /// Positions in a row, at least one; each is two outputs wide.
+    pub(super) positions: usize,
+}
+
+macro_rules! block {
+    ($(#[$doc:meta])* $name:ident, $segments:tt, $width:literal, [$($g:tt)*]) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// For every position `p` of every row: eight bytes at `x + row · row_step + 4 · p + offset` are readable for each
+        /// offset, the outputs' words at `from + index · from_step` are readable and those at `to` writable.
+        #[inline(never)]
+        pub(super) unsafe fn $name(block: &Block) {
+            // SAFETY: as the caller says.
+            unsafe {
+                let offsets = offsets!($segments, block.offsets);
+                let weights = [$(weights!($segments, block.weights, $width, $g)),*];
+                let (mut from, mut to) = (block.from, block.to);
+                let mut row = block.x;
+                for _ in 0..block.rows {
+                    let mut at = row;
+                    let end = row.add(4 * block.positions);
+                    loop {
+                        let x = values!($segments, at, offsets);
+                        $(*to.add($g) = sum!($segments, *from.add($g), x, weights[$g]);)*
+                        from = from.byte_add(block.from_step);
+                        to = to.add($width);
+                        at = at.add(4);
+                        if at == end {
+                            break;
+                        }
+                    }
+                    row = row.add(block.row_step);
+                }
+            }
+        }
+    };
+}
+
+macro_rules! offsets {
+    ([$($t:tt)*], $offsets:expr) => { [$(*$offsets.add($t) as usize),*] };
+}
+
+macro_rules! weights {
+    ([$($t:tt)*], $weights:expr, $width:literal, $g:tt) => { [$(*$weights.add($t * $width + $g)),*] };
+}
+
+macro_rules! values {
+    ([$($t:tt)*], $at:ident, $offsets:ident) => { [$(load($at, $offsets[$t])),*] };
+}
+
+macro_rules! sum {
+    ([$($t:tt)*], $first:expr, $x:ident, $weights:expr) => {
+        $first$(.wrapping_add($x[$t].wrapping_mul($weights[$t])))*
+    };
+}
+
+block!(/// Twelve segments, such as four planes of a 3×3 kernel, for eight outputs.
+    twelve_by_eight, [0 1 2 3 4 5 6 7 8 9 10 11], 8, [0 1 2 3 4 5 6 7]);
+block!(/// Twelve segments for four outputs.
+    twelve_by_four, [0 1 2 3 4 5 6 7 8 9 10 11], 4, [0 1 2 3]);
+block!(/// Twelve segments for one output.
+    twelve_by_one, [0 1 2 3 4 5 6 7 8 9 10 11], 1, [0]);
+block!(/// Three segments for eight outputs.
+    three_by_eight, [0 1 2], 8, [0 1 2 3 4 5 6 7]);
+block!(/// Three segments for four outputs.
+    three_by_four, [0 1 2], 4, [0 1 2 3]);
+block!(/// Three segments for one output.
+    three_by_one, [0 1 2], 1, [0]);

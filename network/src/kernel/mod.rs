@@ -1,0 +1,240 @@
+//! The fast forward pass, from packed words.
+//!
+//! [`Model::load`] reads each word that is not streamed once and brings the parameters into the form that the inner loops
+//! like; [`Model::forward`] then runs any number of images, and asks for streamed words where an input is not zero.
+//!
+//! The machine that the loops are written for is Stylus: a metered WASM VM where a multiplication of 64 bits costs little
+//! more than an addition, a load four times as much, a store six times, and a branch twenty times. So several small
+//! integers share a word (SIMD within a register), weights stay in locals, loops are unrolled, and there is no branch for
+//! a single value. The same code is fast on other machines for the same reasons.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `bits` | the words as a stream of fields |
+//! | `memory` | where activations lie, and unchecked access to them |
+//! | `block` | the inner loops of convolutions: 16-bit lanes |
+//! | `conv` | convolutions around them |
+//! | `scale` | requantization, four lanes at a time |
+//! | `wide` | convolutions whose accumulators do not fit 16 bits |
+//! | `dense` | dense layers and logits |
+//! | `pool` | pools |
+
+use alloc::vec::Vec;
+
+mod bits;
+mod block;
+mod conv;
+mod dense;
+mod load;
+mod memory;
+mod pool;
+mod scale;
+#[cfg(test)]
+mod tests;
+mod wide;
+
+use crate::ImageLengthError;
+use crate::header::Header;
+use crate::layer::{Input, Requantize};
+use crate::pack::Word;
+use bits::Bits;
+use load::Loader;
+use memory::{Planes, set_value, store, value};
+
+/// Where packed words come from: a slice, or the storage of a contract.
+pub trait WordSource {
+    /// The word at `index`, which is below the header's word count.
+    fn word(&mut self, index: u32) -> Word;
+}
+
+impl WordSource for &[Word] {
+    fn word(&mut self, index: u32) -> Word {
+        self[index as usize]
+    }
+}
+
+/// A part of the work, for a [`Probe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The words that are not streamed were read.
+    Words,
+    /// They were brought into the kernel's form.
+    Unpack,
+    /// The image was brought into the kernel's form.
+    Image,
+    /// The layer of this index was computed; a pool may be computed along with the convolution before it.
+    Layer(usize),
+}
+
+/// Who is told when a part of the work ends; `()` is told nothing, at no cost.
+pub trait Probe {
+    /// The work since the part before was `part`.
+    fn end(&mut self, part: Part);
+}
+
+impl Probe for () {
+    fn end(&mut self, _: Part) {}
+}
+
+/// A network whose parameters are ready for the loops, and the memory to run it.
+pub struct Model {
+    input: Input,
+    /// Planes of the first layer's input.
+    first: Planes,
+    steps: Vec<Step>,
+    /// The words that are not streamed.
+    bits: Bits,
+    convs: Vec<conv::Parameters>,
+    wides: Vec<wide::Parameters>,
+    denses: Vec<dense::Parameters>,
+    /// Activations and, behind them, accumulators.
+    memory: Vec<u64>,
+    accumulators: usize,
+    logits: Vec<i32>,
+}
+
+/// A layer, or a convolution and the pool after it.
+struct Step {
+    /// Index of the last layer.
+    layer: usize,
+    work: Work,
+}
+
+/// What is computed. Indices are those of the model's parameters.
+enum Work {
+    Conv(usize, conv::Place),
+    Wide(usize, Planes, Planes),
+    Dense(usize, Requantize, Vec<u16>, Planes, Planes),
+    MaxPool(usize, Planes, Planes),
+    SumPool(usize, u32, Planes, Planes),
+    Logits(usize, Planes),
+}
+
+impl Model {
+    /// Reads the words of a model that are not streamed, each once.
+    pub fn load(header: &Header, words: &mut impl WordSource) -> Self {
+        Self::load_probed(header, words, &mut ())
+    }
+
+    /// [`Model::load`] under the eyes of a probe.
+    pub fn load_probed(
+        header: &Header,
+        words: &mut impl WordSource,
+        probe: &mut impl Probe,
+    ) -> Self {
+        let head_words = header.head_words();
+        let mut bits = Bits::of_words(head_words as usize);
+        for index in 0..head_words {
+            bits.set_word(index as usize, &words.word(index));
+        }
+        probe.end(Part::Words);
+        let model = Loader::new(header, bits).load();
+        probe.end(Part::Unpack);
+        model
+    }
+
+    /// The logits of one image, equal to [`crate::reference::forward`]'s. `words` is asked for streamed words only, for
+    /// each at most once.
+    ///
+    /// # Errors
+    /// [`ImageLengthError`] where the image is not `channels · height · width` bytes.
+    pub fn forward(
+        &mut self,
+        words: &mut impl WordSource,
+        image: &[u8],
+    ) -> Result<&[i32], ImageLengthError> {
+        self.forward_probed(words, image, &mut ())
+    }
+
+    /// [`Model::forward`] under the eyes of a probe.
+    ///
+    /// # Errors
+    /// As [`Model::forward`].
+    pub fn forward_probed(
+        &mut self,
+        words: &mut impl WordSource,
+        image: &[u8],
+        probe: &mut impl Probe,
+    ) -> Result<&[i32], ImageLengthError> {
+        let (got, expected) = (image.len(), self.input.shape.len());
+        if got != expected {
+            return Err(ImageLengthError { got, expected });
+        }
+        let memory: *mut u8 = self.memory.as_mut_ptr().cast();
+        // SAFETY: the accumulators begin inside the memory.
+        let accumulators = unsafe { memory.add(self.accumulators * 8) }.cast();
+        // SAFETY: the loader laid all planes and the accumulators out in the memory, for these inputs and outputs.
+        unsafe {
+            load_image(self.input, image, &self.first, memory);
+            probe.end(Part::Image);
+            for step in &self.steps {
+                match &step.work {
+                    Work::Conv(index, place) => {
+                        conv::run(&self.convs[*index], place, memory, accumulators);
+                    }
+                    Work::Wide(index, input, output) => {
+                        wide::run(&self.wides[*index], input, output, memory);
+                    }
+                    Work::MaxPool(size, input, output) => {
+                        pool::run(input, output, *size, memory, u32::max, |largest| largest);
+                    }
+                    Work::SumPool(size, shift, input, output) => {
+                        let half = 1 << shift >> 1;
+                        let finish = |sum| (sum + half) >> shift;
+                        pool::run(input, output, *size, memory, |a, b| a + b, finish);
+                    }
+                    Work::Dense(index, requantize, multipliers, input, output) => {
+                        self.denses[*index].run(&self.bits, input, memory, words, |j, acc| {
+                            let mut activation = requantize.apply(acc, multipliers[j]);
+                            if requantize.residual {
+                                let x = value(memory, input.start + j) as u8;
+                                activation = activation.saturating_add(x).min(requantize.max());
+                            }
+                            set_value(memory, output.first(j), activation.into());
+                        });
+                    }
+                    Work::Logits(index, input) => {
+                        let logits = &mut self.logits;
+                        self.denses[*index].run(&self.bits, input, memory, words, |j, acc| {
+                            logits[j] = acc;
+                        });
+                    }
+                }
+                probe.end(Part::Layer(step.layer));
+            }
+        }
+        Ok(&self.logits)
+    }
+}
+
+/// The part of the image that the first layer sees, `pixel >> (8 − bits)`, as planes.
+///
+/// # Safety
+/// `memory` holds `planes`, whose shape is the cropped input's; the image is as long as the input says.
+unsafe fn load_image(input: Input, image: &[u8], planes: &Planes, memory: *mut u8) {
+    let crop = input.crop as usize;
+    let (height, width) = (input.shape.height as usize, input.shape.width as usize);
+    let shift = 8 - u32::from(input.bits);
+    let mask = scale::ONES * (255 >> shift);
+    let columns = width - 2 * crop;
+    for channel in 0..input.shape.channels as usize {
+        for row in 0..height - 2 * crop {
+            let from = (channel * height + row + crop) * width + crop;
+            let mut to = planes.first(channel) + row * planes.pitch();
+            let (fours, rest) = image[from..from + columns].as_chunks::<4>();
+            for four in fours {
+                let four = u64::from(u32::from_le_bytes(*four));
+                let two = (four | four << 16) & 0x0000_ffff_0000_ffff;
+                let lanes = (two | two << 8) >> shift & mask;
+                // SAFETY: four columns of the row.
+                unsafe { store(memory, 2 * to, lanes) };
+                to += 4;
+            }
+            for pixel in rest {
+                // SAFETY: a column of the row.
+                unsafe { set_value(memory, to, u16::from(*pixel) >> shift) };
+                to += 1;
+            }
+        }
+    }
+}
