@@ -342,11 +342,11 @@ library Header {
         _require(crop < height && crop < width && _within(input & 15, 8), 3);
     }
 
-    /// @dev The fields of the record at `offset`, byte by byte.
+    /// @dev The fields of the record at `offset`, in order.
     function _checkRecord(bytes memory header, uint256 offset, Layer[] memory layers) private pure {
+        _require(layers.length != MAX_LAYERS, offset);
         uint256 first = _uint8(header, offset);
         (uint256 kind, uint256 argument) = (first >> 4, first & 15);
-        _require(layers.length < MAX_LAYERS - 1 || kind == LOGITS, offset);
         if (kind == MAX_POOLING || kind == SUM_POOLING) {
             _require(argument >= 2, offset);
             if (kind == SUM_POOLING) _require(_uint8(header, offset + 1) <= 8, offset + 1);
@@ -358,7 +358,7 @@ library Header {
             uint256 bias = offset + 2;
             if (kind == DENSE) {
                 bias = offset + 3;
-                _require(_within(_uint8(header, offset + 1) << 8 | _uint8(header, offset + 2), 4_096), offset + 1);
+                _require(_within(_uint16(header, offset + 1), 4_096), offset + 1);
             } else {
                 _require(_uint8(header, offset + 1) != 0, offset + 1);
             }
@@ -375,12 +375,10 @@ library Header {
     }
 
     function _checkRequantization(bytes memory header, uint256 offset) private pure {
-        uint256 high = _uint8(header, offset);
-        _require(high >> 6 != 3 && _within(high >> 1 & 15, 8) && high & 1 == 0, offset);
-        uint256 low = _uint8(header, offset + 1);
-        _require(_within(low, 47), offset + 1);
-        if (high >> 6 != 0) return;
-        _require(_uint8(header, offset + 2) << 8 | _uint8(header, offset + 3) != 0, offset + 2);
+        uint256 field = _uint16(header, offset);
+        uint256 multipliers = field >> 14;
+        _require(multipliers != 3 && _within(field >> 9 & 15, 8) && _within(field & 0x1ff, 47), offset);
+        if (multipliers == 0) _require(_uint16(header, offset + 2) != 0, offset + 2);
     }
 
     /// @dev The kind of the record with the given index, an earlier one.
@@ -433,6 +431,10 @@ library Header {
     function _uint8(bytes memory header, uint256 offset) private pure returns (uint256) {
         _require(offset < header.length, header.length);
         return uint8(header[offset]);
+    }
+
+    function _uint16(bytes memory header, uint256 offset) private pure returns (uint256) {
+        return _uint8(header, offset) << 8 | _uint8(header, offset + 1);
     }
 
     /// @dev The 32 bytes of `header` from `offset` on, those past its end being of no interest.

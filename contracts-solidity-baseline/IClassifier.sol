@@ -92,4 +92,6 @@ interface IClassifier {
     /// @notice `finalizeModel` came before `missing` chunks were uploaded.
     error ChunksMissing(uint32 missing);
     error HashMismatch(bytes32 got, bytes32 expected);
+    /// @notice The account for the words of a model in code could not be created.
+    error NoDataAccount();
 }
