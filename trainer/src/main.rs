@@ -81,8 +81,9 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let mut config = Config::load(&arguments.config)?;
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
     let seed = config.training.seed;
-    let dir = arguments.data.clone().unwrap_or_else(|| mnist::TRAINING_DIR.into());
-    let (set, test_set) = (mnist::training_set(&dir)?, mnist::test_set()?);
+    let data = config.data.set;
+    let dir = arguments.data.clone().unwrap_or_else(|| data.training_dir().into());
+    let (set, test_set) = (data.training_in(&dir)?, data.test_in(data.test_dir().as_ref())?);
     let stop = stop_at_ctrl_c()?;
     let mut command = format!(
         "cargo run --release -p inkling-trainer -- {} --seed {seed}",
