@@ -13,6 +13,6 @@ pub mod mnist;
 pub mod model;
 pub mod preprocess;
 
-pub use mnist::DataSet;
+pub use mnist::{DataSet, Set};
 pub use model::{Card, Run, TrainedModel};
 pub use preprocess::{Invert, load_image, to_input};

@@ -10,8 +10,9 @@
 //! * [`quantize`]: grids and their gradients;
 //! * [`net`]: the network under training, layer by layer in `block`, and its [`optimizer`];
 //! * [`exact`]: the exported network's forward pass over batches;
+//! * [`teacher`]: a larger network of floats to learn from;
 //! * [`training`]: the loop, which keeps the checkpoint that is best on the validation images;
-//! * [`report`]: the card in Markdown.
+//! * [`seeds`]: several runs of one configuration, the median of which is shipped; [`report`]: its card.
 //!
 //! A run is repeatable on one machine: one thread, and all randomness comes from one seeded generator.
 
@@ -26,6 +27,7 @@ pub mod report;
 pub mod resize;
 pub mod samples;
 pub mod seeds;
+pub mod teacher;
 pub mod training;
 
 pub use config::Config;

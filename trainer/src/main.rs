@@ -77,11 +77,13 @@ fn main() -> std::process::ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Error> {
     // More threads would not be repeatable, and OpenMP's spin on a busy machine.
     tch::set_num_threads(1);
+    keep_freed_memory();
     let mut config = Config::load(&arguments.config)?;
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
     let seed = config.training.seed;
-    let dir = arguments.data.clone().unwrap_or_else(|| mnist::TRAINING_DIR.into());
-    let (set, test_set) = (mnist::training_set(&dir)?, mnist::test_set()?);
+    let data = config.data.set;
+    let dir = arguments.data.clone().unwrap_or_else(|| data.training_dir().into());
+    let (set, test_set) = (data.training_in(&dir)?, data.test_in(data.test_dir().as_ref())?);
     let stop = stop_at_ctrl_c()?;
     let mut command = format!(
         "cargo run --release -p inkling-trainer -- {} --seed {seed}",
@@ -183,5 +185,23 @@ fn observer(config: &Config) -> impl FnMut(Event) + use<> {
             100.0 * validation_accuracy,
             if best { " (best)" } else { "" }
         ),
+    }
+}
+
+/// Tells the allocator to keep what is freed, instead of giving every large tensor's pages back and asking for them
+/// again: a sixth of the time of a training.
+fn keep_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            fn mallopt(parameter: std::ffi::c_int, value: std::ffi::c_int) -> std::ffi::c_int;
+        }
+        const TRIM_THRESHOLD: std::ffi::c_int = -1;
+        const MMAP_THRESHOLD: std::ffi::c_int = -3;
+        // SAFETY: glibc's mallopt takes any two ints and only changes later allocations (mallopt(3)).
+        unsafe {
+            mallopt(TRIM_THRESHOLD, std::ffi::c_int::MAX);
+            mallopt(MMAP_THRESHOLD, 1 << 30);
+        }
     }
 }

@@ -309,7 +309,7 @@ fn initial(blocks: &[Block], head: &Head, rng: &mut StdRng) -> (Vec<f32>, Vec<i6
 }
 
 /// A number of the standard normal distribution, by Box and Muller's transform.
-fn normal(rng: &mut StdRng) -> f64 {
+pub(crate) fn normal(rng: &mut StdRng) -> f64 {
     let (radius, angle): (f64, f64) = (1.0 - rng.random::<f64>(), rng.random());
     (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }

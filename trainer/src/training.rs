@@ -6,6 +6,7 @@
 //! untrained network.
 
 use std::f64::consts::PI;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use inkling_data::DataSet;
@@ -17,11 +18,12 @@ use tch::{Kind, Reduction, TchError, Tensor};
 use thiserror::Error;
 
 use crate::augment::Augment;
-use crate::config::{self, Config, Schedule, TrainingConfig};
+use crate::config::{self, Config, Schedule, TeacherConfig, TrainingConfig};
 use crate::exact;
 use crate::net::{self, Net};
 use crate::resize::Resize;
 use crate::samples::{Samples, split};
+use crate::teacher::{Teacher, distillation};
 
 /// Batches that the statistics are taken from when they are frozen.
 const CALIBRATION_BATCHES: usize = 100;
@@ -43,6 +45,14 @@ pub enum Error {
     /// Stopped before the first epoch was complete.
     #[error("stopped before the first epoch was complete: there is no network yet")]
     Stopped,
+    /// The teacher's file cannot be written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] TchError),
@@ -136,6 +146,11 @@ pub fn train(
     let mut net = Net::new(config.header()?, &mut rng);
     let mut optimizer = net.optimizer();
     let batches = Batches::new(config, set);
+    let teacher = config.teacher.as_ref().map(|teacher| {
+        let network = Teacher::of(config, teacher, &training, &batches, &set.sha256, stop)?;
+        Ok::<_, Error>((teacher, network))
+    });
+    let teacher = teacher.transpose()?;
 
     let steps_per_epoch = training.len().div_ceil(batch);
     let steps = steps_per_epoch * epochs as usize;
@@ -155,13 +170,17 @@ pub fn train(
             let step = (epoch - 1) as usize * steps_per_epoch + k;
             let (inputs, labels) = batches.draw(&training, indices, &mut rng);
             let logits = net.forward(&inputs);
-            let loss = logits.cross_entropy_loss::<Tensor>(
+            let mut loss = logits.cross_entropy_loss::<Tensor>(
                 &labels,
                 None,
                 Reduction::Mean,
                 -100,
                 label_smoothing,
             );
+            if let Some((TeacherConfig { weight, temperature, .. }, teacher)) = &teacher {
+                let distilled = distillation(&logits, &teacher.logits(&inputs), *temperature);
+                loss = loss * (1.0 - weight) + distilled * *weight;
+            }
             loss.backward();
             optimizer.step(net.parameters_mut(), learning_rate(&config.training, step, steps));
             let loss = loss.double_value(&[]);
@@ -249,11 +268,16 @@ fn best_of<O: FnMut(Event)>(
     }
 }
 
+/// Half a cosine, from 1 down to 0.
+pub(crate) fn cosine(step: usize, steps: usize) -> f64 {
+    0.5 * (1.0 + (PI * step as f64 / steps as f64).cos())
+}
+
 fn learning_rate(config: &TrainingConfig, step: usize, steps: usize) -> f64 {
     let rise = (step + 1) as f64 / config.warm_up.max(1) as f64;
     let course = match config.schedule {
         Schedule::Constant => 1.0,
-        Schedule::Cosine => 0.5 * (1.0 + (PI * step as f64 / steps as f64).cos()),
+        Schedule::Cosine => cosine(step, steps),
     };
     config.learning_rate * course * rise.min(1.0)
 }

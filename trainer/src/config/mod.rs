@@ -42,6 +42,7 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
+use inkling_data::Set;
 use inkling_data::model::is_name;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -108,26 +109,6 @@ pub struct Config {
 pub struct DataConfig {
     /// The data set.
     pub set: Set,
-}
-
-/// The data sets that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Set {
-    /// Handwritten digits.
-    Mnist,
-    /// Articles of clothing, images of the same format.
-    FashionMnist,
-}
-
-impl Set {
-    /// Its name, as in a configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mnist => "mnist",
-            Self::FashionMnist => "fashion-mnist",
-        }
-    }
 }
 
 impl Config {
