@@ -17,6 +17,7 @@ pub mod errors;
 pub mod home;
 #[cfg(not(feature = "baked"))]
 pub mod life;
+mod profile;
 pub mod store;
 
 #[cfg(all(feature = "code", feature = "baked"))]
@@ -27,10 +28,11 @@ use alloc::vec::Vec;
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::sol;
 use inkling_network::argmax;
-use inkling_network::kernel::Model;
+use inkling_network::kernel::{Model, WordSource};
 use stylus_sdk::{abi::Bytes, prelude::*};
 
 use errors::{Error, bad_batch_length, bad_image_length};
+use profile::{Marks, mark};
 use store::Store;
 
 sol! {
@@ -70,7 +72,7 @@ impl StylusClassifier {
             return Err(bad_batch_length(images.len(), length));
         }
         // Words are read and unpacked once for all images.
-        let mut model = Model::load(header, &mut words, &mut ());
+        let mut model = Model::load(&header, &mut words);
         let classify = |image| Ok(argmax(forward(&mut model, &mut words, image)?) as u8);
         images.chunks_exact(length).map(classify).collect()
     }
@@ -148,13 +150,17 @@ impl StylusClassifier {
     }
 
     fn digit(&self, image: &[u8]) -> Result<u8, Error> {
-        Ok(argmax(&self.run(image)?) as u8)
+        let digit = argmax(&self.run(image)?) as u8;
+        mark();
+        Ok(digit)
     }
 
     fn run(&self, image: &[u8]) -> Result<Vec<i32>, Error> {
+        mark();
         let store = self.store();
         let (header, mut words) = home::open(&store)?;
-        let mut model = Model::load(header, &mut words);
+        mark();
+        let mut model = Model::load_probed(&header, &mut words, &mut Marks);
         Ok(forward(&mut model, &mut words, image)?.to_vec())
     }
 }
@@ -164,5 +170,5 @@ fn forward<'a>(
     words: &mut impl WordSource,
     image: &[u8],
 ) -> Result<&'a [i32], Error> {
-    model.forward(words, image).map_err(|e| bad_image_length(e.got, e.expected))
+    model.forward_probed(words, image, &mut Marks).map_err(|e| bad_image_length(e.got, e.expected))
 }
