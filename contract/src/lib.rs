@@ -25,8 +25,8 @@ compile_error!("the weights have one home: `code` or `baked`");
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{Address, B256};
-use alloy_sol_types::sol;
+use alloy_primitives::{Address, B256, U256};
+use alloy_sol_types::{SolEvent, sol};
 use inkling_network::argmax;
 use inkling_network::kernel::{Model, WordSource};
 use stylus_sdk::{abi::Bytes, prelude::*};
@@ -82,14 +82,15 @@ impl StylusClassifier {
         let digit = self.digit(&image)?;
         let image_hash = self.vm().native_keccak256(&image);
         let caller = self.vm().msg_sender();
-        self.vm().log(Classified { caller, imageHash: image_hash, digit });
+        let topics = [caller.into_word(), image_hash];
+        self.store().log(Classified::SIGNATURE_HASH, &topics, &word(digit));
         Ok(digit)
     }
 
     /// What clients of duoxehyon/evm-neural-network call, unchanged: emits `PredictionResult`.
     pub fn predict(&mut self, image: [u8; 400]) -> Result<u8, Error> {
         let digit = self.digit(&image)?;
-        self.vm().log(PredictionResult { digit });
+        self.store().log(PredictionResult::SIGNATURE_HASH, &[], &word(digit));
         Ok(digit)
     }
 
@@ -163,6 +164,11 @@ impl StylusClassifier {
         let mut model = Model::load_probed(&header, &mut words, &mut Marks);
         Ok(forward(&mut model, &mut words, image)?.to_vec())
     }
+}
+
+/// A digit as an argument of an event.
+fn word(digit: u8) -> [u8; 32] {
+    U256::from(digit).to_be_bytes()
 }
 
 fn forward<'a>(

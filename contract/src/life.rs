@@ -5,8 +5,8 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::B256;
-use alloy_sol_types::sol;
+use alloy_primitives::{B256, U256};
+use alloy_sol_types::{SolEvent, sol};
 use inkling_network::pack::CHUNK_WORDS;
 use inkling_network::{Header, HeaderError};
 use stylus_sdk::abi::Bytes;
@@ -74,7 +74,8 @@ impl Store<'_> {
         self.set_status(Status { header_length, words, ..status });
         self.store(MODEL_HASH, model_hash.0);
         home::clear(self);
-        self.0.log(ModelBegun { modelHash: model_hash, words });
+        let data = U256::from(words).to_be_bytes::<32>();
+        self.log(ModelBegun::SIGNATURE_HASH, &[model_hash], &data);
         Ok(())
     }
 
@@ -108,7 +109,7 @@ impl Store<'_> {
         }
         home::finalize(self);
         self.set_state(READY);
-        self.0.log(ModelFinalized { modelHash: expected });
+        self.log(ModelFinalized::SIGNATURE_HASH, &[expected], &[]);
         Ok(())
     }
 
@@ -120,7 +121,7 @@ impl Store<'_> {
             return Err(not_ready(state));
         }
         self.set_state(FROZEN);
-        self.0.log(ModelFrozen { modelHash: self.model_hash() });
+        self.log(ModelFrozen::SIGNATURE_HASH, &[self.model_hash()], &[]);
         Ok(())
     }
 
