@@ -104,7 +104,7 @@ impl From<Error> for Vec<u8> {
 fn encode(selector: [u8; 4], arguments: &[B256]) -> Vec<u8> {
     let mut bytes = selector.to_vec();
     for argument in arguments {
-        bytes.extend(argument.0);
+        bytes.extend_from_slice(&argument.0);
     }
     bytes
 }
@@ -145,7 +145,10 @@ mod tests {
                 Error::ModelNotReady(ModelNotReady { state: 255 }),
                 ModelNotReady { state: 255 }.abi_encode(),
             ),
-            (Error::NotUploading(NotUploading { state: 3 }), NotUploading { state: 3 }.abi_encode()),
+            (
+                Error::NotUploading(NotUploading { state: 3 }),
+                NotUploading { state: 3 }.abi_encode(),
+            ),
             (Error::ModelIsFrozen(ModelIsFrozen {}), ModelIsFrozen {}.abi_encode()),
             (Error::BadHeader(BadHeader { offset: 255 }), BadHeader { offset: 255 }.abi_encode()),
             (

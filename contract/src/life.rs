@@ -137,7 +137,7 @@ impl Store<'_> {
         let mut bytes = self.load(STATE)[1..].to_vec();
         let mut slot = HEADER;
         while bytes.len() < length {
-            bytes.extend(self.load(slot));
+            bytes.extend_from_slice(&self.load(slot));
             slot += 1;
         }
         bytes.truncate(length);

@@ -124,7 +124,6 @@ impl Store<'_> {
         Status::from_word(self.load(STATUS))
     }
 
-
     /// Emits an event: its signature and indexed arguments, and the others as words. What the SDK generates for each event
     /// instead would be half a kilobyte of program each.
     #[inline(never)]

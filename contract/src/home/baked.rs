@@ -34,9 +34,8 @@ impl WordSource for Words {
 /// The model.
 pub fn open(_store: &Store<'_>) -> Result<(Header, Words), Error> {
     let header = Header::parse(&MODEL[33..START]);
-    let bad_header = |error: inkling_network::HeaderError| {
-        Error::BadHeader(BadHeader { offset: error.offset })
-    };
+    let bad_header =
+        |error: inkling_network::HeaderError| Error::BadHeader(BadHeader { offset: error.offset });
     header.map(|header| (header, Words)).map_err(bad_header)
 }
 

@@ -89,7 +89,11 @@ pub fn missing(store: &Store<'_>, status: &Status) -> Vec<u32> {
 pub fn chunk_hashes(store: &Store<'_>, status: &Status) -> Vec<u8> {
     let code = store.0.code(account(store.load(DATA)));
     let words = &code[code.len() - status.words as usize * 32..];
-    words.chunks(CHUNK_BYTES).flat_map(|chunk| store.0.native_keccak256(chunk).0).collect()
+    let mut hashes = Vec::new();
+    for chunk in words.chunks(CHUNK_BYTES) {
+        hashes.extend_from_slice(&store.0.native_keccak256(chunk).0);
+    }
+    hashes
 }
 
 /// Makes the account known to inference.

@@ -39,7 +39,9 @@ pub fn open<'a>(store: &'a Store<'a>) -> Result<(Header, Words<'a>), Error> {
     for slot in HEADER.. {
         match Header::parse_prefix(&bytes) {
             Ok((header, _)) => return Ok((header, Words(store))),
-            Err(HeaderError { rule: HeaderRule::Truncated, .. }) => bytes.extend(store.load(slot)),
+            Err(HeaderError { rule: HeaderRule::Truncated, .. }) => {
+                bytes.extend_from_slice(&store.load(slot));
+            }
             Err(error) => return Err(bad_header(error)),
         }
     }
@@ -85,8 +87,11 @@ pub fn missing(store: &Store<'_>, status: &Status) -> Vec<u32> {
 
 /// The hashes of all chunks, one after another.
 pub fn chunk_hashes(store: &Store<'_>, status: &Status) -> Vec<u8> {
-    let slots = CHUNK_HASHES..CHUNK_HASHES + u64::from(status.chunks());
-    slots.flat_map(|slot| store.load(slot)).collect()
+    let mut hashes = Vec::new();
+    for slot in CHUNK_HASHES..CHUNK_HASHES + u64::from(status.chunks()) {
+        hashes.extend_from_slice(&store.load(slot));
+    }
+    hashes
 }
 
 /// Nothing is left to do: the state alone makes the model ready.

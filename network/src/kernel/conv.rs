@@ -59,10 +59,13 @@ impl Parameters {
         let (channels, kernel) = (planes / groups, conv.kernel as usize);
         let across = kernel.div_ceil(3);
         let segments = (channels * kernel * across).next_multiple_of(3);
-        let scales = multipliers.iter().map_while(|&m| Scale::new(&conv.requantize, m));
-        let mut scales: Vec<Scale> = scales.collect();
-        if scales.len() < multipliers.len() {
-            scales.clear();
+        let mut scales = Vec::with_capacity(multipliers.len());
+        for &multiplier in &multipliers {
+            let Some(scale) = Scale::new(&conv.requantize, multiplier) else {
+                scales.clear();
+                break;
+            };
+            scales.push(scale);
         }
         let mut parameters = Self {
             conv,

@@ -65,13 +65,16 @@ pub(super) struct Parameters {
     biases: Vec<i32>,
     /// For each four outputs: sums of the last and the second, and of the third and the first.
     sums: Vec<[u64; 2]>,
+    /// The accumulators of the image that was run last.
+    pub(super) accumulators: Vec<i32>,
 }
 
 impl Parameters {
     pub(super) fn new(weights: Weights, rows: Rows, biases: Vec<i32>) -> Self {
         let outputs = biases.len();
         let sums = vec![[0; 2]; outputs.div_ceil(4)];
-        Self { outputs, format: Format::of(weights), rows, biases, sums }
+        let accumulators = vec![0; outputs];
+        Self { outputs, format: Format::of(weights), rows, biases, sums, accumulators }
     }
 
     /// Forgets what words were read for an earlier image.
@@ -82,8 +85,7 @@ impl Parameters {
         }
     }
 
-    /// The accumulators of `input`, whose planes have no borders, given to `take` one by one. `head` are the words that are
-    /// not streamed.
+    /// Computes the accumulators of `input`, whose planes have no borders. `head` are the words that are not streamed.
     ///
     /// # Safety
     /// `memory` holds the input.
@@ -93,7 +95,6 @@ impl Parameters {
         input: &Planes,
         memory: *const u8,
         words: &mut impl WordSource,
-        mut take: impl FnMut(usize, i32),
     ) {
         self.begin();
         let Format { bits, flip, shift, offset } = self.format;
@@ -134,10 +135,10 @@ impl Parameters {
             }
         }
         let offset = offset * total;
-        for (j, bias) in self.biases.iter().enumerate() {
+        for (j, (acc, bias)) in self.accumulators.iter_mut().zip(&self.biases).enumerate() {
             let [even, odd] = self.sums[j / 4];
             let sum = [odd >> 32, even >> 32, odd, even][j % 4] & u64::from(u32::MAX);
-            take(j, bias.wrapping_add(((sum << shift).wrapping_sub(offset)) as i32));
+            *acc = bias.wrapping_add(((sum << shift).wrapping_sub(offset)) as i32);
         }
     }
 }

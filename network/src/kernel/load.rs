@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::bits::{Bits, Format};
 use super::dense::{self, Rows, Stream};
 use super::memory::Planes;
+use super::pool::Kind;
 use super::scale::MAX_LANE;
 use super::{Model, Step, Work, conv, wide};
 use crate::header::{Header, Stage};
@@ -60,7 +61,6 @@ impl<'a> Loader<'a> {
                 denses: vec![],
                 memory: vec![],
                 accumulators: 0,
-                logits: vec![0; header.classes()],
             },
         };
         loader.model.first = loader.region(input.cropped(), border(stages, 0), None);
@@ -114,15 +114,9 @@ impl<'a> Loader<'a> {
                     self.dense(stage);
                     Work::Logits(self.model.denses.len() - 1, input)
                 }
-                Layer::MaxPool { size } => {
-                    let from = input;
-                    input = self.region(output, border(self.stages, index), Some(input));
-                    Work::MaxPool(size.into(), from, input)
-                }
+                Layer::MaxPool { size } => self.pool(Kind::Max, size, &mut input, index, output),
                 Layer::SumPool { size, shift } => {
-                    let from = input;
-                    input = self.region(output, border(self.stages, index), Some(input));
-                    Work::SumPool(size.into(), shift.into(), from, input)
+                    self.pool(Kind::Sum { shift: shift.into() }, size, &mut input, index, output)
                 }
                 Layer::Again { .. } => unreachable!("a header resolves it"),
             };
@@ -131,6 +125,19 @@ impl<'a> Loader<'a> {
         self.model.accumulators = self.values / 4;
         self.model.memory = vec![0; self.values / 4 + self.accumulators];
         self.model
+    }
+
+    fn pool(
+        &mut self,
+        kind: Kind,
+        size: u8,
+        input: &mut Planes,
+        next: usize,
+        output: Shape,
+    ) -> Work {
+        let from = *input;
+        *input = self.region(output, border(self.stages, next), Some(from));
+        Work::Pool(kind, size.into(), from, *input)
     }
 
     /// Planes of this shape with this border, other than those in use.

@@ -90,7 +90,6 @@ pub struct Model {
     /// Activations and, behind them, accumulators.
     memory: Vec<u64>,
     accumulators: usize,
-    logits: Vec<i32>,
 }
 
 /// A layer, or a convolution and the pool after it.
@@ -105,8 +104,7 @@ enum Work {
     Conv(usize, conv::Place),
     Wide(usize, Planes, Planes),
     Dense(usize, Requantize, Vec<u16>, Planes, Planes),
-    MaxPool(usize, Planes, Planes),
-    SumPool(usize, u32, Planes, Planes),
+    Pool(pool::Kind, usize, Planes, Planes),
     Logits(usize, Planes),
 }
 
@@ -175,35 +173,32 @@ impl Model {
                     Work::Wide(index, input, output) => {
                         wide::run(&self.wides[*index], input, output, memory);
                     }
-                    Work::MaxPool(size, input, output) => {
-                        pool::run(input, output, *size, memory, u32::max, |largest| largest);
-                    }
-                    Work::SumPool(size, shift, input, output) => {
-                        let half = 1 << shift >> 1;
-                        let finish = |sum| (sum + half) >> shift;
-                        pool::run(input, output, *size, memory, |a, b| a + b, finish);
+                    Work::Pool(kind, size, input, output) => {
+                        pool::run(input, output, *size, *kind, memory);
                     }
                     Work::Dense(index, requantize, multipliers, input, output) => {
-                        self.denses[*index].run(&self.bits, input, memory, words, |j, acc| {
-                            let mut activation = requantize.apply(acc, multipliers[j]);
+                        let dense = &mut self.denses[*index];
+                        dense.run(&self.bits, input, memory, words);
+                        for (j, (&acc, &multiplier)) in
+                            dense.accumulators.iter().zip(multipliers).enumerate()
+                        {
+                            let mut activation = requantize.apply(acc, multiplier);
                             if requantize.residual {
                                 let x = value(memory, input.start + j) as u8;
                                 activation = activation.saturating_add(x).min(requantize.max());
                             }
                             set_value(memory, output.first(j), activation.into());
-                        });
+                        }
                     }
                     Work::Logits(index, input) => {
-                        let logits = &mut self.logits;
-                        self.denses[*index].run(&self.bits, input, memory, words, |j, acc| {
-                            logits[j] = acc;
-                        });
+                        self.denses[*index].run(&self.bits, input, memory, words);
                     }
                 }
                 probe.end(Part::Layer(step.layer));
             }
         }
-        Ok(&self.logits)
+        // A header ends with logits, the last of the dense layers.
+        Ok(self.denses.last().map_or(&[], |logits| &logits.accumulators))
     }
 }
 
