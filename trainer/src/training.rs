@@ -23,7 +23,7 @@ use crate::exact;
 use crate::net::{self, Net};
 use crate::resize::Resize;
 use crate::samples::{Samples, split};
-use crate::teacher::{Teacher, distillation};
+use crate::teacher::{self, Teacher, distillation};
 
 /// Batches that the statistics are taken from when they are frozen.
 const CALIBRATION_BATCHES: usize = 100;
@@ -147,7 +147,8 @@ pub fn train(
     let mut optimizer = net.optimizer();
     let batches = Batches::new(config, set);
     let teacher = config.teacher.as_ref().map(|teacher| {
-        let network = Teacher::of(config, teacher, &training, &batches, &set.sha256, stop)?;
+        let folder = teacher::FOLDER.as_ref();
+        let network = Teacher::of(config, teacher, &training, &batches, &set.sha256, folder, stop)?;
         Ok::<_, Error>((teacher, network))
     });
     let teacher = teacher.transpose()?;
