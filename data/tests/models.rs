@@ -62,7 +62,8 @@ fn shipped_models_are_as_good_as_their_cards_say() {
 fn shipped_models_are_as_small_and_as_good_as_they_must_be() {
     let models = models();
     for (name, words, accuracy) in BOUNDS {
-        let TrainedModel { network, card } = models.get(name).unwrap_or_else(|| panic!("no {name}"));
+        let TrainedModel { network, card } =
+            models.get(name).unwrap_or_else(|| panic!("no {name}"));
         let got = network.header().word_count();
         assert!(got <= words, "{name}: {got} words");
         assert!(card.test_accuracy >= accuracy, "{name}: {}", card.test_accuracy);

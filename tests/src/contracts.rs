@@ -22,7 +22,8 @@ pub fn baked_models() -> Vec<Model> {
     let files = files.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let files = files.map(|file| file.expect("the folder can be read").path());
     let programs = files.filter(|file| file.extension().is_some_and(|ending| ending == "wasm"));
-    let mut names: Vec<_> = programs.filter_map(|file| Some(file.file_stem()?.to_owned())).collect();
+    let mut names: Vec<_> =
+        programs.filter_map(|file| Some(file.file_stem()?.to_owned())).collect();
     names.sort();
     assert!(!names.is_empty(), "no program in {}", folder.display());
     let open = |name: &std::ffi::OsString| {

@@ -6,7 +6,9 @@ use alloy::{
 };
 use inkling::{
     abi::{IClassifier, IStylusDeployer, STYLUS_DEPLOYER, decode_error},
-    artifacts::{self, Contract, Home, Program, SolidityProgram, StylusProgram, stylus_constructor},
+    artifacts::{
+        self, Contract, Home, Program, SolidityProgram, StylusProgram, stylus_constructor,
+    },
     models::Model,
 };
 use inkling_devnode::{Chain, ChainConfig, TxOutcome, TxRequest, TxStatus};
@@ -241,7 +243,8 @@ impl Deployed {
 /// Where it was not built: with the name of the file, and how it is made.
 pub fn stylus(contract: Contract, model: &str) -> StylusProgram {
     // Compression takes longer than most tests.
-    static PROGRAMS: Mutex<BTreeMap<(Contract, String), StylusProgram>> = Mutex::new(BTreeMap::new());
+    static PROGRAMS: Mutex<BTreeMap<(Contract, String), StylusProgram>> =
+        Mutex::new(BTreeMap::new());
     let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
     let program = || match artifacts::program(contract, model) {
         Ok(Program::Stylus(program)) => program,

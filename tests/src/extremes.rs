@@ -37,128 +37,98 @@ const fn input(channels: u16, height: u16, width: u16, bits: u8) -> Input {
     Input { shape: Shape { channels, height, width }, crop: 0, bits }
 }
 
-fn header(input: Input, layers: &[Layer]) -> Header {
-    Header::new(input, layers).expect("it is within the bounds")
-}
-
 /// Headers at some bound, each with the bound's name.
 fn headers() -> Vec<(&'static str, Header)> {
     let ternary = Weights::Ternary;
-    let each8 = |shift, bits| Requantize {
-        multipliers: Multipliers::Each8,
-        shift,
-        bits,
-        ..REQUANTIZE
-    };
+    let bias = |width, shift| Bias { width, shift };
+    let each8 =
+        |shift, bits| Requantize { multipliers: Multipliers::Each8, shift, bits, ..REQUANTIZE };
     let layer = |multiplier, shift| Requantize {
         multipliers: Multipliers::Layer(multiplier),
         shift,
         ..REQUANTIZE
     };
-    let residual = Requantize { residual: true, ..REQUANTIZE };
-    let bias = |width, shift| Bias { width, shift };
-    vec![
-        ("one weight", header(input(1, 1, 1, 8), &[logits(1, Weights::Int8)])),
-        ("one bit", header(input(1, 1, 1, 1), &[logits(2, Weights::Binary)])),
-        ("255 classes", header(input(1, 2, 2, 8), &[logits(255, Weights::Int3)])),
-        ("weights of 4,096 bits", header(input(1, 16, 16, 8), &[logits(16, Weights::Binary)])),
-        ("weights of 4,097 bits", header(input(1, 17, 241, 8), &[logits(1, Weights::Binary)])),
-        ("ternary weights of 4,096 bits", header(input(1, 20, 128, 8), &[logits(1, ternary)])),
-        ("ternary weights of 4,104 bits", header(input(3, 9, 95, 8), &[logits(1, ternary)])),
-        (
-            "4,096 outputs",
-            header(
-                input(1, 1, 1, 8),
-                &[
-                    Dense { outputs: 4_096, weights: Weights::Binary, ..DENSE }.into(),
-                    logits(1, Weights::Int2),
-                ],
-            ),
-        ),
-        ("a crop that leaves a pixel", header(Input { crop: 7, ..input(2, 15, 15, 3) }, &[
-            Conv { outputs: 3, ..CONV }.into(),
-            logits(2, Weights::Int2),
-        ])),
-        ("255 planes", header(input(1, 3, 3, 8), &[
-            Conv { outputs: 255, kernel: 3, weights: Weights::Binary, ..CONV }.into(),
-            Conv { outputs: 255, groups: Groups::Depthwise, ..CONV }.into(),
-            logits(1, Weights::Int3),
-        ])),
-        ("15 groups", header(input(15, 5, 7, 8), &[
-            Conv { outputs: 30, kernel: 2, groups: Groups::Count(15), ..CONV }.into(),
-            Conv { outputs: 60, kernel: 2, groups: Groups::Depthwise, ..CONV }.into(),
-            logits(3, Weights::Int2),
-        ])),
-        ("the largest kernel and padding", header(input(2, 3, 2, 8), &[
-            Conv { outputs: 2, kernel: 15, padding: 14, weights: Weights::Int3, ..CONV }.into(),
-            logits(3, ternary),
-        ])),
-        ("the largest stride", header(input(1, 20, 33, 8), &[
-            Conv { outputs: 3, kernel: 3, stride: 15, padding: 2, ..CONV }.into(),
-            logits(3, Weights::Int8),
-        ])),
-        ("the largest pools", header(input(2, 31, 44, 8), &[
-            Layer::SumPool { size: 15, shift: 8 },
-            Conv { outputs: 2, kernel: 2, ..CONV }.into(),
-            logits(2, Weights::Int8),
-        ])),
-        ("a pool of bits", header(input(1, 46, 31, 1), &[
-            Layer::SumPool { size: 15, shift: 0 },
-            Layer::MaxPool { size: 2 },
-            logits(2, Weights::Int8),
-        ])),
-        // 255² · 128 and 2^15 << 9, which is nearly 2^31.
-        ("the largest image and sums", header(input(1, 255, 255, 8), &[Layer::Logits(Logits {
-            classes: 1,
-            weights: Weights::Int8,
-            bias: bias(BiasWidth::Bits16, 9),
-        })])),
-        ("the largest accumulators and multipliers", header(input(1, 1, 3, 8), &[
-            Dense {
-                outputs: 2,
-                bias: bias(BiasWidth::Bits16, 15),
-                requantize: layer(65_535, 38),
-                ..DENSE
-            }.into(),
-            Dense {
-                outputs: 3,
-                bias: bias(BiasWidth::Bits8, 23),
-                requantize: each8(31, 8),
-                ..DENSE
-            }.into(),
-            Dense {
-                outputs: 3,
-                bias: bias(BiasWidth::Bits8, 23),
-                requantize: layer(65_535, 1),
-                ..DENSE
-            }.into(),
-            Dense { outputs: 2, bias: bias(BiasWidth::Bits4, 23), requantize: layer(1, 47), ..DENSE }.into(),
-            Layer::Logits(Logits {
-                classes: 2,
-                weights: Weights::Int8,
-                bias: bias(BiasWidth::Bits16, 15),
-            }),
-        ])),
-        ("sums above what residuals hold", header(Input { crop: 2, ..IMAGE }, &[
-            Conv { outputs: 4, kernel: 3, padding: 1, requantize: each8(9, 4), ..CONV }.into(),
-            Conv {
-                outputs: 4,
-                kernel: 3,
-                padding: 1,
-                groups: Groups::Depthwise,
-                requantize: Requantize { residual: true, ..each8(9, 4) },
-                ..CONV
-            }.into(),
-            Layer::Again { layer: 1 },
-            Layer::Again { layer: 1 },
-            Layer::MaxPool { size: 2 },
-            Layer::Again { layer: 1 },
-            // Fewer bits than come in, so that a sum of them is cut.
-            Conv { outputs: 4, requantize: Requantize { bits: 2, ..residual }, ..CONV }.into(),
-            logits(10, Weights::Int3),
-        ])),
-        ("32 layers in 255 bytes", header(input(1, 5, 5, 8), &longest())),
-    ]
+    let mut headers = Vec::new();
+    let mut add = |name, input, layers: &[Layer]| {
+        headers.push((name, Header::new(input, layers).expect("it is within the bounds")));
+    };
+
+    add("one weight", input(1, 1, 1, 8), &[logits(1, Weights::Int8)]);
+    add("one bit", input(1, 1, 1, 1), &[logits(2, Weights::Binary)]);
+    add("255 classes", input(1, 2, 2, 8), &[logits(255, Weights::Int3)]);
+    add("weights of 4,096 bits", input(1, 16, 16, 8), &[logits(16, Weights::Binary)]);
+    add("weights of 4,097 bits", input(1, 17, 241, 8), &[logits(1, Weights::Binary)]);
+    add("ternary weights of 4,096 bits", input(1, 20, 128, 8), &[logits(1, ternary)]);
+    add("ternary weights of 4,104 bits", input(3, 9, 95, 8), &[logits(1, ternary)]);
+    let dense = Dense { outputs: 4_096, weights: Weights::Binary, ..DENSE };
+    add("4,096 outputs", input(1, 1, 1, 8), &[dense.into(), logits(1, Weights::Int2)]);
+
+    let cropped = Input { crop: 7, ..input(2, 15, 15, 3) };
+    let conv = Conv { outputs: 3, ..CONV };
+    add("a crop that leaves a pixel", cropped, &[conv.into(), logits(2, Weights::Int2)]);
+    let conv = Conv { outputs: 255, kernel: 3, weights: Weights::Binary, ..CONV };
+    let depthwise = Conv { outputs: 255, groups: Groups::Depthwise, ..CONV };
+    let layers = [conv.into(), depthwise.into(), logits(1, Weights::Int3)];
+    add("255 planes", input(1, 3, 3, 8), &layers);
+    let conv = Conv { outputs: 30, kernel: 2, groups: Groups::Count(15), ..CONV };
+    let depthwise = Conv { outputs: 60, kernel: 2, groups: Groups::Depthwise, ..CONV };
+    let layers = [conv.into(), depthwise.into(), logits(3, Weights::Int2)];
+    add("15 groups", input(15, 5, 7, 8), &layers);
+    let conv = Conv { outputs: 2, kernel: 15, padding: 14, weights: Weights::Int3, ..CONV };
+    add("the largest kernel", input(2, 3, 2, 8), &[conv.into(), logits(3, ternary)]);
+    let conv = Conv { outputs: 3, kernel: 3, stride: 15, padding: 2, ..CONV };
+    add("the largest stride", input(1, 20, 33, 8), &[conv.into(), logits(3, Weights::Int8)]);
+
+    let conv = Conv { outputs: 2, kernel: 2, ..CONV };
+    let pool = Layer::SumPool { size: 15, shift: 8 };
+    let layers = [pool, conv.into(), logits(2, Weights::Int8)];
+    add("the largest pools", input(2, 31, 44, 8), &layers);
+    let pools = [Layer::SumPool { size: 15, shift: 0 }, Layer::MaxPool { size: 2 }];
+    let layers = [pools[0], pools[1], logits(2, Weights::Int8)];
+    add("a pool of bits", input(1, 46, 31, 1), &layers);
+
+    // 255² · 255 · 128 and 2^15 << 9, which is nearly 2^31.
+    let wide = bias(BiasWidth::Bits16, 9);
+    let last = Logits { classes: 1, weights: Weights::Int8, bias: wide };
+    add("the largest image and sums", input(1, 255, 255, 8), &[last.into()]);
+    let largest = bias(BiasWidth::Bits16, 15);
+    let dense =
+        |outputs, bias, requantize| Layer::from(Dense { outputs, bias, requantize, ..DENSE });
+    let layers = [
+        dense(2, largest, layer(65_535, 38)),
+        dense(3, bias(BiasWidth::Bits8, 23), each8(31, 8)),
+        dense(3, bias(BiasWidth::Bits8, 23), layer(65_535, 1)),
+        dense(2, bias(BiasWidth::Bits4, 23), layer(1, 47)),
+        Logits { classes: 2, weights: Weights::Int8, bias: largest }.into(),
+    ];
+    add("the largest biases and multipliers", input(1, 1, 3, 8), &layers);
+
+    let conv = Conv { outputs: 4, kernel: 3, padding: 1, requantize: each8(9, 4), ..CONV };
+    let again = Layer::Again { layer: 1 };
+    let layers = [
+        conv.into(),
+        Conv {
+            groups: Groups::Depthwise,
+            requantize: Requantize { residual: true, ..each8(9, 4) },
+            ..conv
+        }
+        .into(),
+        again,
+        again,
+        Layer::MaxPool { size: 2 },
+        again,
+        // Fewer bits than come in: the sum is cut.
+        Conv {
+            outputs: 4,
+            requantize: Requantize { bits: 2, residual: true, ..REQUANTIZE },
+            ..CONV
+        }
+        .into(),
+        logits(10, Weights::Int3),
+    ];
+    add("residual sums that are cut", Input { crop: 2, ..IMAGE }, &layers);
+    add("32 layers in 255 bytes", input(1, 5, 5, 8), &longest());
+    headers
 }
 
 /// 27 convolutions of 9 bytes, the sixteenth of them three times more, a pool of 2 bytes, and logits.

@@ -142,7 +142,8 @@ fn they_are_what_the_sources_give() {
     let names = |programs: &BTreeMap<String, Built>| programs.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&ours), names(&theirs), "committed and built");
     for ((name, ours), theirs) in ours.iter().zip(theirs.values()) {
-        let toolchain = ["rustc", "linker", "cargo_flags", "rust_flags", "wasm_opt", "wasm_opt_flags"];
+        let toolchain =
+            ["rustc", "linker", "cargo_flags", "rust_flags", "wasm_opt", "wasm_opt_flags"];
         let differs = |&field: &&str| ours.about[field] != theirs.about[field];
         let others: Vec<_> = toolchain.into_iter().filter(differs).collect();
         if others.is_empty() {

@@ -222,9 +222,8 @@ fn large_random_networks() {
         let model = random_network(&mut rng, input, Size::LARGE);
         let images: Vec<_> = (0..5).map(|_| random_image(&mut rng, 400)).collect();
         let mut contracts = contracts.with(&model);
-        varied += usize::from(
-            agree(&mut contracts, &model, &images, &format!("round {round}")) > 2,
-        );
+        varied +=
+            usize::from(agree(&mut contracts, &model, &images, &format!("round {round}")) > 2);
     }
     assert!(varied > 40, "{varied} of 60 networks");
 }
@@ -298,8 +297,7 @@ fn of_equal_logits_the_lowest_index_wins() {
 fn batches_predictions_and_events() {
     let mut rng = StdRng::seed_from_u64(21);
     // One with streamed weights, whose rows of zero inputs are not read; one of convolutions.
-    let models =
-        [random_mlp(&mut rng, &[26, 20]), random_network(&mut rng, IMAGE, Size::SMALL)];
+    let models = [random_mlp(&mut rng, &[26, 20]), random_network(&mut rng, IMAGE, Size::SMALL)];
     let images: Vec<[u8; 400]> = (0..6)
         .map(|_| random_image(&mut rng, 400).try_into().expect("400 bytes were asked for"))
         .collect();
