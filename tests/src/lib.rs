@@ -3,7 +3,8 @@
 //! * [`contracts`]: what each contract takes;
 //! * [`deployed`]: a fresh embedded chain with one contract on it, asked through calls and transactions, and what it
 //!   refuses with;
-//! * [`networks`], [`extremes`]: random networks and images, the same each time, and networks at the bounds of the format;
+//! * [`networks`], [`extremes`]: random networks and images, the same each time, and networks at the bounds of the
+//!   format;
 //! * [`served`]: a node behind a socket, and the programs that are its clients;
 //! * here: the shipped models and the test images.
 //!

@@ -1,8 +1,8 @@
 //! Networks and images made from a generator of random numbers. A seed gives the same ones each time.
 //!
-//! Headers are drawn layer by layer, and what breaks a rule is drawn again; shifts suit the numbers that come in, so that
-//! most layers pass on what they were given, which blind choices do not. [`extremes`] are networks at the bounds of
-//! `docs/format.md`, written by hand in [`crate::extremes`].
+//! Headers are drawn layer by layer, and what breaks a rule is drawn again; shifts suit the numbers that come in, so
+//! that most layers pass on what they were given, which blind choices do not. Networks at the bounds of the format are
+//! written by hand, in [`crate::extremes`].
 
 use alloy::primitives::keccak256;
 use inkling::models::Model;
@@ -39,15 +39,15 @@ impl Size {
     }
 }
 
-/// A network of random layers with random bits as its words: also those bits that only fill a word, and ternary bytes of
-/// 243 and more.
+/// A network of random layers with random bits as its words: also those bits that only fill a word, and ternary bytes
+/// of 243 and more.
 pub fn random_network(rng: &mut StdRng, input: Input, size: Size) -> Model {
     let header = random_header(rng, input, size);
     with_random_words(rng, header)
 }
 
-/// Dense layers of 8-bit weights over [`IMAGE`], the last one logits, with random bits as words. `[8]` makes 101 words, in
-/// chunks of 32, 32, 32 and 5; `Naive` serves layers of more than 512 weights.
+/// Dense layers of 8-bit weights over [`IMAGE`], the last one logits, with random bits as words. `[8]` makes 101 words,
+/// in chunks of 32, 32, 32 and 5; `Naive` takes layers of more than 512 weights.
 pub fn random_mlp(rng: &mut StdRng, widths: &[u16]) -> Model {
     let bias = Bias { width: BiasWidth::Bits16, shift: 2 };
     let (classes, hidden) = widths.split_last().expect("there are logits");

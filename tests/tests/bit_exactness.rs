@@ -40,8 +40,8 @@ impl Contracts {
     }
 }
 
-/// Checks kernel and contracts against the reference: logits and digit of each image, and all digits in a batch. Returns
-/// how many different logits there were.
+/// Checks kernel and contracts against the reference: logits and digit of each image, and all digits in a batch.
+/// Returns how many different logits there were.
 #[track_caller]
 fn agree(
     contracts: &mut [&mut (Contract, Deployed)],

@@ -167,8 +167,7 @@ fn mlp_64() {
     assert!(naive.gas() < 32_000_000, "{} gas", naive.gas());
 }
 
-/// What is compared with is no strawman: the strongest Solidity is cheaper than the plain one, and plain is cheaper than
-/// naive.
+/// What is compared with is no strawman: the strongest Solidity is cheaper than the plain one, plain cheaper than naive.
 #[test]
 fn solidity_gets_cheaper() {
     let gas = |contract, model| Measured::new(contract, model, 20).gas();

@@ -33,8 +33,7 @@ fn expected(contract: Contract, header: &[u8]) -> (Result<(), Refusal>, Option<S
     }
 }
 
-/// 20×20, cropped to 16×16 of 4 bits; a convolution; a residual one, pooled, once more; a dense layer; logits: the example
-/// of `header.rs`.
+/// 20×20, cropped to 16×16 of 4 bits; a convolution; a residual one, pooled, once more; a dense layer; logits.
 const NET: [u8; 31] = [
     0x21, 20, 20, 0x24, // preamble
     0x24, 8, 0x31, 0x10, 0x83, 0x48, 0x0a, // 8 planes, 3×3, padding 1, multipliers of 4 bits

@@ -1,5 +1,5 @@
-//! The slots of `docs/format.md` hold what it says, at every stage, word for word the same in Stylus and Solidity; and so
-//! does the data account of those that keep words in code.
+//! The slots of `docs/format.md` hold what it says, at every stage, word for word the same in Stylus and Solidity; and
+//! so does the data account of those that keep words in code.
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, keccak256},

@@ -1,5 +1,5 @@
-//! Uploads in any order, repeated, several chunks at once, or all words at once; begun anew; and the chunks and hashes that
-//! are refused.
+//! Uploads in any order, repeated, several chunks at once, or all words at once; begun anew; and the chunks and hashes
+//! that are refused.
 
 use alloy::primitives::{B256, Bytes, U256, keccak256};
 use inkling::{
