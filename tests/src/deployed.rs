@@ -6,12 +6,18 @@ use alloy::{
 };
 use inkling::{
     abi::{IClassifier, IStylusDeployer, STYLUS_DEPLOYER, decode_error},
-    artifacts::{self, Contract, StylusProgram},
+    artifacts::{
+        self, Contract, Home, Program, SolidityProgram, StylusProgram, stylus_constructor,
+    },
     models::Model,
 };
 use inkling_devnode::{Chain, ChainConfig, TxOutcome, TxRequest, TxStatus};
 use inkling_network::pack;
-use std::fmt;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
 /// Who deploys, and owns what is deployed.
 pub const OWNER: Address = address!("00000000000000000000000000000000000a11ce");
@@ -62,8 +68,10 @@ pub fn outcome(outcome: TxOutcome) -> Result<TxOutcome, Refusal> {
 /// All that a refusal must leave alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    /// Slots 0–319: status, header, hashes and the first words.
+    /// Slots 0–319: state, header, hashes and the first words.
     pub slots: Vec<U256>,
+    /// The nonce, one more after each creation.
+    pub nonce: u64,
     /// What `modelInfo` returns.
     pub info: Bytes,
     /// What `missingChunks` returns.
@@ -78,6 +86,8 @@ pub struct Deployed {
     pub chain: Chain,
     /// The contract's address.
     pub address: Address,
+    /// Where its weights live.
+    pub home: Home,
 }
 
 impl Deployed {
@@ -93,32 +103,40 @@ impl Deployed {
         deployed
     }
 
+    /// A shipped model in a contract, ready: uploaded, or baked in.
+    pub fn with_shipped(contract: Contract, model: &Model) -> Self {
+        if contract.home() == Home::Baked {
+            return Self::stylus(&stylus(contract, &model.name), contract.home(), OWNER)
+                .expect("the contract can be created");
+        }
+        Self::with_model(contract, model)
+    }
+
     /// A contract without a model, deployed by [`OWNER`] for `owner`.
     ///
     /// # Errors
     /// [`Refusal`] of the constructor.
     pub fn try_new(contract: Contract, owner: Address) -> Result<Self, Refusal> {
-        match artifacts::solidity(contract).expect("the artifact is whole") {
-            None => Self::stylus(&artifacts::stylus().expect("the artifact is whole"), owner),
-            Some(program) => {
-                let mut chain = chain();
-                let create = TxRequest::create(OWNER, program.init_code(owner));
-                let outcome = outcome(chain.transact(&create).expect("it can be in a block"))?;
-                let address = outcome.created.expect("a creation that succeeded has an address");
-                Ok(Self { chain, address })
-            }
+        let home = contract.home();
+        if contract.is_stylus() {
+            return Self::stylus(&stylus(contract, ""), home, owner);
         }
+        let mut chain = chain();
+        let create = TxRequest::create(OWNER, solidity(contract).init_code(owner));
+        let outcome = outcome(chain.transact(&create).expect("it can be in a block"))?;
+        let address = outcome.created.expect("a creation that succeeded has an address");
+        Ok(Self { chain, address, home })
     }
 
     /// A Stylus program, created, activated and constructed through StylusDeployer.
     ///
     /// # Errors
     /// [`Refusal`] of StylusDeployer, which holds that of the constructor.
-    pub fn stylus(program: &StylusProgram, owner: Address) -> Result<Self, Refusal> {
+    pub fn stylus(program: &StylusProgram, home: Home, owner: Address) -> Result<Self, Refusal> {
         let mut chain = chain();
         let deploy = IStylusDeployer::deployCall {
             bytecode: program.init_code(),
-            initData: artifacts::stylus_constructor(owner),
+            initData: stylus_constructor(owner),
             initValue: U256::ZERO,
             salt: B256::ZERO,
         };
@@ -128,16 +146,24 @@ impl Deployed {
         };
         let outcome = outcome(chain.transact(&request).expect("it can be in a block"))?;
         let deployed = IStylusDeployer::deployCall::abi_decode_returns(&outcome.output);
-        Ok(Self { chain, address: deployed.expect("the deployer returns the address") })
+        Ok(Self { chain, address: deployed.expect("the deployer returns the address"), home })
     }
 
-    /// Uploads `model` chunk by chunk and finalizes it.
+    /// Begins `model`, uploads all its words and finalizes it.
     pub fn upload(&mut self, model: &Model) {
         self.send(OWNER, &begin(model)).expect("a model can be begun");
-        for index in 0..pack::chunks(&model.words).count() as u32 {
-            self.send(OWNER, &chunks(model, index, 1)).expect("a chunk can be uploaded");
-        }
+        self.upload_words(model);
         self.send(OWNER, &IClassifier::finalizeModelCall {}).expect("the model can be finalized");
+    }
+
+    /// Uploads all words of a model that was begun: chunk by chunk, or at once where the home wants it so.
+    pub fn upload_words(&mut self, model: &Model) {
+        let count = pack::chunks(&model.words).count();
+        let at_once = if self.home == Home::Code { count } else { 1 };
+        for index in (0..count).step_by(at_once) {
+            let words = chunks(model, index as u32, at_once);
+            self.send(OWNER, &words).expect("words can be uploaded");
+        }
     }
 
     /// Sends a transaction.
@@ -187,6 +213,7 @@ impl Deployed {
         State {
             slots: slots.collect(),
             info: self.raw(IClassifier::modelInfoCall {}.abi_encode(), U256::ZERO).output,
+            nonce: self.chain.nonce(self.address),
             missing: self.call(&IClassifier::missingChunksCall {}).expect("it is never refused"),
             balance: self.chain.balance(self.address),
         }
@@ -208,6 +235,32 @@ impl Deployed {
         let got: Vec<_> = outcome.logs.iter().map(|log| (log.address, log.data.clone())).collect();
         assert_eq!(got, [(self.address, event.encode_log_data())], "{}", C::SIGNATURE);
     }
+}
+
+/// The built program of a Stylus contract; `model` is the one baked into it, if it has one.
+///
+/// # Panics
+/// Where it was not built: with the name of the file, and how it is made.
+pub fn stylus(contract: Contract, model: &str) -> StylusProgram {
+    // Compression takes longer than most tests.
+    static PROGRAMS: Mutex<BTreeMap<(Contract, String), StylusProgram>> =
+        Mutex::new(BTreeMap::new());
+    let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    let program = || match artifacts::program(contract, model) {
+        Ok(Program::Stylus(program)) => program,
+        Ok(Program::Solidity(_)) => panic!("{contract} is no Stylus program"),
+        Err(error) => panic!("{error}"),
+    };
+    programs.entry((contract, model.into())).or_insert_with(program).clone()
+}
+
+/// The compiled program of a Solidity contract.
+///
+/// # Panics
+/// Where it was not built.
+pub fn solidity(contract: Contract) -> SolidityProgram {
+    let program = artifacts::solidity(contract).unwrap_or_else(|error| panic!("{error}"));
+    program.unwrap_or_else(|| panic!("{contract} is no Solidity contract"))
 }
 
 /// Init code that returns `code`, as `cargo stylus` writes it.

@@ -1,19 +1,23 @@
 //! What the tests that cross crates share. The tests themselves are in `tests/tests`.
 //!
+//! * [`contracts`]: what each contract takes;
 //! * [`deployed`]: a fresh embedded chain with one contract on it, asked through calls and transactions, and what it
 //!   refuses with;
-//! * [`networks`]: random networks and images, the same each time;
+//! * [`networks`], [`extremes`]: random networks and images, the same each time, and networks at the bounds of the
+//!   format;
 //! * [`served`]: a node behind a socket, and the programs that are its clients;
 //! * here: the shipped models and the test images.
 //!
 //! Helpers panic where the set-up itself fails: then no test means anything.
 
+pub mod contracts;
 pub mod deployed;
+pub mod extremes;
 pub mod networks;
 pub mod served;
 
 pub use deployed::{Deployed, OWNER, Refusal, STRANGER, refused};
-pub use networks::{random_image, random_network};
+pub use networks::{IMAGE, Size, random_image, random_mlp, random_network};
 
 use inkling::models::{Model, SHIPPED};
 use inkling_data::{mnist, to_input};

@@ -10,10 +10,10 @@ use inkling::{
         IClassifier::{IClassifierCalls, IClassifierErrors, IClassifierEvents, *},
         decode_error,
     },
-    artifacts::Contract,
+    artifacts::{Contract, Home},
 };
 use inkling_devnode::TxStatus;
-use inkling_tests::Deployed;
+use inkling_tests::{Deployed, contracts::baked_models};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -37,7 +37,8 @@ fn set(signatures: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn artifacts_have_the_interface_and_nothing_else() {
-    for name in ["Packed", "Naive"] {
+    for contract in Contract::UPLOADED.into_iter().filter(|on| !on.is_stylus()) {
+        let name = &format!("{contract:?}");
         let has = |kind| artifact(name, kind);
         assert_eq!(has("function"), set(IClassifierCalls::SIGNATURES), "{name}");
         assert_eq!(has("event"), set(IClassifierEvents::SIGNATURES), "{name}");
@@ -45,7 +46,7 @@ fn artifacts_have_the_interface_and_nothing_else() {
     }
     assert_eq!(IClassifierCalls::SIGNATURES.len(), 15);
     assert_eq!(IClassifierEvents::SIGNATURES.len(), 7);
-    assert_eq!(IClassifierErrors::SIGNATURES.len(), 14);
+    assert_eq!(IClassifierErrors::SIGNATURES.len(), 15);
 }
 
 #[test]
@@ -69,7 +70,10 @@ fn selectors_and_topics_are_hashes_of_the_signatures() {
 #[test]
 fn every_contract_knows_every_selector() {
     for contract in Contract::ALL {
-        let mut deployed = Deployed::new(contract);
+        let mut deployed = match contract.home() {
+            Home::Baked => Deployed::with_shipped(contract, &baked_models()[0]),
+            _ => Deployed::new(contract),
+        };
         for (selector, signature) in
             IClassifierCalls::SELECTORS.iter().zip(IClassifierCalls::SIGNATURES)
         {

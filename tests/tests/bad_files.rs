@@ -170,12 +170,12 @@ fn trained_files() {
     let narrow = open(&replace("\\\"outputs\\\":64", "\\\"outputs\\\":63"));
     assert!(matches!(narrow, model::Error::WrongTensor { got_shape, expected_shape, .. }
         if got_shape == [400, 64] && expected_shape == [400, 63]));
-    let bits = open(&replace("\\\"weight_bits\\\":8", "\\\"weight_bits\\\":7"));
-    assert!(matches!(bits, model::Error::Unsupported { layer: 0, field: "weight_bits", got: 7 }));
+    let bits = open(&replace("\\\"bias_bits\\\":16", "\\\"bias_bits\\\":17"));
+    assert!(matches!(bits, model::Error::Unsupported { layer: 0, field: "bias_bits", got: 17 }));
     let outside = open(&replace("\\\"name\\\":\\\"mlp-64", "\\\"name\\\":\\\"../x64"));
     assert!(matches!(outside, model::Error::Name { got } if got == "../x64"));
-    let format = open(&replace("\\\"format\\\":1", "\\\"format\\\":2"));
-    assert!(matches!(format, model::Error::Format { got: 2 }));
+    let format = open(&replace("\\\"format\\\":2", "\\\"format\\\":1"));
+    assert!(matches!(format, model::Error::Format { got: 1 }));
 
     fs::write(&file, &good[..1_000]).unwrap();
     says(Model::open(path).unwrap_err(), &[path, "safetensors"]);

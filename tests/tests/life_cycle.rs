@@ -1,6 +1,6 @@
 //! Empty, uploading, ready, frozen, and two-step ownership: each refusal by its name, and state as before it.
 //!
-//! Everything here is asked of all three contracts alike.
+//! Everything here is asked of all contracts that take a model alike. What has a model baked in is asked at the end.
 
 use alloy::{
     primitives::{Address, B256, U256},
@@ -11,26 +11,23 @@ use inkling::{
         IClassifier::{self, *},
         IStylusDeployer::ContractInitializationError,
     },
-    artifacts::{Contract, stylus_constructor},
+    artifacts::{Contract, Home, stylus_constructor},
     models::Model,
 };
-use inkling_network::{Shape, pack};
+use inkling_network::{Bias, BiasWidth, Header, Input, Logits, Shape, Weights, pack};
 use inkling_tests::{
     Deployed, OWNER, STRANGER,
-    deployed::{begin, chunks},
-    random_network, refused,
+    contracts::baked_models,
+    deployed::{begin, chunks, stylus},
+    networks::with_random_words,
+    random_mlp, refused, test_images,
 };
 use rand::{SeedableRng, rngs::StdRng};
 
-/// 400 → 8 → 10: 104 words in four chunks, the last of 8 words.
+/// 101 words in four chunks.
 fn model() -> Model {
-    let input = Shape { height: 20, width: 20, channels: 1 };
-    let mut rng = StdRng::seed_from_u64(30);
-    // Biases take one word or two.
-    let model = std::iter::repeat_with(|| random_network(&mut rng, input, &[8, 10], false))
-        .find(|model| model.words.len() == 104)
-        .expect("there is always a next network");
-    assert_eq!(pack::chunks(&model.words).count(), 4);
+    let model = random_mlp(&mut StdRng::seed_from_u64(30), &[8]);
+    assert_eq!((model.words.len(), pack::chunks(&model.words).count()), (101, 4));
     model
 }
 
@@ -58,14 +55,13 @@ fn is_in_state(deployed: &mut Deployed, model: Option<&Model>, state: u8) {
 
 #[test]
 fn construction() {
-    for contract in Contract::ALL {
+    for contract in Contract::UPLOADED {
         let refusal = Deployed::try_new(contract, Address::ZERO).err().unwrap();
-        match contract {
-            Contract::Stylus => {
-                let error = ContractInitializationError::abi_decode(&refusal.data).unwrap();
-                assert_eq!(error.data, ZeroOwner {}.abi_encode());
-            }
-            _ => assert_eq!(refusal, refused(ZeroOwner {})),
+        if contract.is_stylus() {
+            let error = ContractInitializationError::abi_decode(&refusal.data).unwrap();
+            assert_eq!(error.data, ZeroOwner {}.abi_encode());
+        } else {
+            assert_eq!(refusal, refused(ZeroOwner {}));
         }
         let mut deployed = Deployed::new(contract);
         assert_eq!(deployed.call(&ownerCall {}), Ok(OWNER));
@@ -82,22 +78,28 @@ fn construction() {
 fn states() {
     let model = model();
     let all = chunks(&model, 0, 1);
-    for contract in Contract::ALL {
+    for contract in Contract::UPLOADED {
         let mut deployed = Deployed::new(contract);
         refuses_inference(&mut deployed, ModelNotReady { state: 0 });
         deployed.refuses(OWNER, &all, NotUploading { state: 0 });
         deployed.refuses(OWNER, &finalizeModelCall {}, NotUploading { state: 0 });
         deployed.refuses(OWNER, &freezeModelCall {}, ModelNotReady { state: 0 });
 
-        let begun = ModelBegun { modelHash: model.hash, words: 104 };
+        let begun = ModelBegun { modelHash: model.hash, words: 101 };
         deployed.logs(OWNER, &begin(&model), begun);
         is_in_state(&mut deployed, Some(&model), 1);
         assert_eq!(deployed.call(&missingChunksCall {}), Ok(vec![0, 1, 2, 3]));
         refuses_inference(&mut deployed, ModelNotReady { state: 1 });
         deployed.refuses(OWNER, &freezeModelCall {}, ModelNotReady { state: 1 });
-        for index in 0..4 {
-            deployed.refuses(OWNER, &finalizeModelCall {}, ChunksMissing { missing: 4 - index });
-            deployed.send(OWNER, &chunks(&model, index, 1)).unwrap();
+        if contract.home() == Home::Code {
+            deployed.refuses(OWNER, &finalizeModelCall {}, ChunksMissing { missing: 4 });
+            deployed.upload_words(&model);
+        } else {
+            for index in 0..4 {
+                let error = ChunksMissing { missing: 4 - index };
+                deployed.refuses(OWNER, &finalizeModelCall {}, error);
+                deployed.send(OWNER, &chunks(&model, index, 1)).unwrap();
+            }
         }
         refuses_inference(&mut deployed, ModelNotReady { state: 1 });
 
@@ -124,7 +126,7 @@ fn states() {
 fn strangers_change_nothing() {
     let model = model();
     let stranger = || NotOwner { caller: STRANGER };
-    for contract in Contract::ALL {
+    for contract in Contract::UPLOADED {
         let mut deployed = Deployed::new(contract);
         let steps: [&dyn Fn(&mut Deployed); 4] = [
             &|_| {},
@@ -150,7 +152,7 @@ fn ownership_is_handed_over_in_two_steps() {
     let model = model();
     let offer = |to| transferOwnershipCall { newOwner: to };
     let accept = acceptOwnershipCall {};
-    for contract in Contract::ALL {
+    for contract in Contract::UPLOADED {
         let mut deployed = Deployed::new(contract);
         deployed.send(OWNER, &begin(&model)).unwrap();
 
@@ -171,7 +173,8 @@ fn ownership_is_handed_over_in_two_steps() {
         is_in_state(&mut deployed, Some(&model), 1);
         deployed.refuses(STRANGER, &accept, NotPendingOwner { caller: STRANGER });
         deployed.refuses(OWNER, &chunks(&model, 0, 1), NotOwner { caller: OWNER });
-        deployed.send(STRANGER, &chunks(&model, 0, 1)).unwrap();
+        let count = if contract.home() == Home::Code { 4 } else { 1 };
+        deployed.send(STRANGER, &chunks(&model, 0, count)).unwrap();
     }
 }
 
@@ -179,9 +182,13 @@ fn ownership_is_handed_over_in_two_steps() {
 fn images_of_wrong_length() {
     let model = model();
     let mut rng = StdRng::seed_from_u64(31);
-    let small = Shape { height: 3, width: 3, channels: 1 };
-    let small = random_network(&mut rng, small, &[2], false);
-    for contract in Contract::ALL {
+    let bias = Bias { width: BiasWidth::Bits8, shift: 0 };
+    // 9 pixels and 513 weights and more, as `Naive` takes them.
+    let logits = Logits { classes: 60, weights: Weights::Int8, bias };
+    let shape = Shape { channels: 1, height: 3, width: 3 };
+    let input = Input { shape, crop: 0, bits: 8 };
+    let small = with_random_words(&mut rng, Header::new(input, &[logits.into()]).unwrap());
+    for contract in Contract::UPLOADED {
         let mut deployed = Deployed::with_model(contract, &model);
         for got in [0, 1, 399, 401, 800] {
             let image = vec![7; got];
@@ -199,6 +206,49 @@ fn images_of_wrong_length() {
         let mut deployed = Deployed::with_model(contract, &small);
         let error = BadImageLength { got: U256::from(400), expected: U256::from(9) };
         deployed.refuses(STRANGER, &predictCall { image: [7; 400] }, error);
+    }
+}
+
+/// Frozen from the start, with the model in it; only ownership can change.
+#[test]
+fn a_baked_model() {
+    let stylus = |model: &str| stylus(Contract::StylusBaked, model);
+    for model in baked_models() {
+        let program = stylus(&model.name);
+        let refusal = Deployed::stylus(&program, Home::Baked, Address::ZERO).err().unwrap();
+        let error = ContractInitializationError::abi_decode(&refusal.data).unwrap();
+        assert_eq!(error.data, ZeroOwner {}.abi_encode());
+
+        let mut deployed = Deployed::with_shipped(Contract::StylusBaked, &model);
+        is_in_state(&mut deployed, Some(&model), 3);
+        assert_eq!(deployed.call(&missingChunksCall {}), Ok(vec![]));
+        assert_eq!(deployed.call(&ownerCall {}), Ok(OWNER));
+        let image = &test_images(1)[0];
+        assert_eq!(deployed.logits(image), Ok(model.logits(image).unwrap()));
+
+        let other = self::model();
+        deployed.refuses(OWNER, &begin(&other), ModelIsFrozen {});
+        deployed.refuses(OWNER, &chunks(&other, 0, 1), ModelIsFrozen {});
+        deployed.refuses(OWNER, &finalizeModelCall {}, ModelIsFrozen {});
+        deployed.refuses(OWNER, &freezeModelCall {}, ModelIsFrozen {});
+        let stranger = || NotOwner { caller: STRANGER };
+        deployed.refuses(STRANGER, &begin(&other), stranger());
+        deployed.refuses(STRANGER, &chunks(&other, 0, 1), stranger());
+        deployed.refuses(STRANGER, &finalizeModelCall {}, stranger());
+        deployed.refuses(STRANGER, &freezeModelCall {}, stranger());
+
+        let offer = transferOwnershipCall { newOwner: STRANGER };
+        deployed.refuses(STRANGER, &offer, stranger());
+        deployed.send(OWNER, &offer).unwrap();
+        deployed.refuses(OWNER, &acceptOwnershipCall {}, NotPendingOwner { caller: OWNER });
+        deployed.send(STRANGER, &acceptOwnershipCall {}).unwrap();
+        assert_eq!(deployed.call(&ownerCall {}), Ok(STRANGER));
+
+        let wrong = BadImageLength { got: U256::from(399), expected: U256::from(400) };
+        deployed.refuses(STRANGER, &classifyCall { image: vec![7; 399].into() }, wrong);
+        let batch = classifyBatchCall { images: vec![7; 401].into() };
+        let wrong = BadBatchLength { got: U256::from(401), imageLength: U256::from(400) };
+        deployed.refuses(STRANGER, &batch, wrong);
     }
 }
 

@@ -10,13 +10,11 @@ use inkling::{
     models::Model,
 };
 use inkling_devnode::TxRequest;
-use inkling_network::Shape;
-use inkling_tests::{Deployed, OWNER, deployed::begin, deployed::chunks, random_network};
+use inkling_tests::{Deployed, OWNER, deployed::begin, deployed::chunks, random_mlp};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 fn model() -> Model {
-    let input = Shape { height: 20, width: 20, channels: 1 };
-    random_network(&mut StdRng::seed_from_u64(60), input, &[2], false)
+    random_mlp(&mut StdRng::seed_from_u64(60), &[2])
 }
 
 /// Calldata must be refused in a transaction and change nothing.
@@ -64,7 +62,7 @@ fn calls(model: &Model) -> Vec<(&'static str, Vec<u8>, usize)> {
 fn unknown_selectors() {
     let model = model();
     let mut rng = StdRng::seed_from_u64(61);
-    for contract in Contract::ALL {
+    for contract in Contract::UPLOADED {
         let mut deployed = Deployed::with_model(contract, &model);
         for length in 0..4 {
             refuses(&mut deployed, "a piece of a selector", vec![0; length], 0);
@@ -85,7 +83,7 @@ fn unknown_selectors() {
 #[test]
 fn value_is_refused() {
     let model = model();
-    for contract in Contract::ALL {
+    for contract in Contract::UPLOADED {
         // Uploading, so that none is refused for its state alone but those of inference; then ready.
         let mut deployed = Deployed::new(contract);
         for _ in 0..2 {
@@ -101,7 +99,7 @@ fn value_is_refused() {
 #[test]
 fn truncated_arguments() {
     let model = model();
-    for contract in Contract::ALL {
+    for contract in Contract::UPLOADED {
         let mut deployed = Deployed::with_model(contract, &model);
         for (name, data, needed) in calls(&model) {
             // What is accepted whole …
@@ -134,7 +132,7 @@ fn offsets_and_lengths_that_lie() {
         U256::MAX,
         U256::MAX - U256::from(31),
     ];
-    for contract in Contract::ALL {
+    for contract in Contract::UPLOADED {
         let mut deployed = Deployed::with_model(contract, &model);
         let dynamic = [
             (classifyCall { image: vec![1; 400].into() }.abi_encode(), 0),

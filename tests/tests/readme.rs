@@ -1,5 +1,6 @@
 //! The README claims only what a report says.
 
+use inkling::models::SHIPPED;
 use std::{fs, path::Path};
 
 #[test]
@@ -20,7 +21,7 @@ fn every_table_row_of_the_comparison_stands_in_the_report() {
 fn accuracies_are_those_of_the_cards() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    for model in ["mlp-64", "mlp-32-16"] {
+    for model in SHIPPED {
         let card = fs::read_to_string(root.join(format!("models/{model}.md"))).unwrap();
         let line = card.lines().find_map(|line| line.strip_prefix("| test accuracy | "));
         let accuracy = line.and_then(|line| line.split(" of ").next()).expect("the card says it");
