@@ -12,7 +12,8 @@
 //! * [`exact`]: the exported network's forward pass over batches;
 //! * [`teacher`]: a larger network of floats to learn from;
 //! * [`training`]: the loop, which keeps the checkpoint that is best on the validation images;
-//! * [`seeds`]: several runs of one configuration, the median of which is shipped; [`report`]: its card.
+//! * [`seeds`]: several runs of one configuration, the median of which is shipped; [`report`]: its card;
+//! * [`sweep`]: many trials, for the choice of networks.
 //!
 //! A run is repeatable on one machine: one thread, and all randomness comes from one seeded generator.
 
@@ -27,6 +28,7 @@ pub mod report;
 pub mod resize;
 pub mod samples;
 pub mod seeds;
+pub mod sweep;
 pub mod teacher;
 pub mod training;
 

@@ -1,14 +1,15 @@
 //! `inkling-train`: trains a model from its TOML file and writes the trained file and its card beside it.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use inkling_data::{TrainedModel, mnist};
+use inkling_data::{Set, TrainedModel, mnist};
 use inkling_trainer::seeds::{self, Job};
+use inkling_trainer::sweep::{self, Trial};
 use inkling_trainer::training::{self, Event};
 use inkling_trainer::{Config, config, report};
 use thiserror::Error;
@@ -22,8 +23,16 @@ use thiserror::Error;
 /// With --seeds, several networks are trained and the median of them by validation accuracy is written. Finished ones
 /// are kept in build/seeds, so that the command continues where it was stopped.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(flatten)]
+    train: Option<TrainArguments>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct TrainArguments {
     /// The model's TOML file, for instance models/mlp-64.toml
     config: PathBuf,
     /// The folder of the set's training files, gzip or not [default: data/mnist or data/fashion-mnist, made by
@@ -44,6 +53,18 @@ struct Arguments {
     out: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Trains every combination of settings, one line of CSV each, and continues where it was stopped
+    Sweep {
+        /// The sweep's TOML file, for instance sweeps/nano.toml; the CSV lies beside it
+        sweep: PathBuf,
+        /// Networks trained at a time, one thread each
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        jobs: usize,
+    },
+}
+
 #[derive(Debug, Error)]
 enum Error {
     #[error(transparent)]
@@ -57,6 +78,8 @@ enum Error {
     #[error(transparent)]
     Seeds(#[from] seeds::Error),
     #[error(transparent)]
+    Sweep(#[from] sweep::Error),
+    #[error(transparent)]
     Model(#[from] inkling_data::model::Error),
     #[error("cannot write {}: {source}", path.display())]
     Card { path: PathBuf, source: std::io::Error },
@@ -65,7 +88,17 @@ enum Error {
 }
 
 fn main() -> std::process::ExitCode {
-    match run(&Arguments::parse()) {
+    // More threads would not be repeatable, and OpenMP's spin on a busy machine.
+    tch::set_num_threads(1);
+    keep_freed_memory();
+    let result = match Arguments::parse() {
+        Arguments { command: Some(Command::Sweep { sweep, jobs }), .. } => run_sweep(&sweep, jobs),
+        Arguments { train: Some(arguments), .. } => run(&arguments),
+        Arguments { train: None, command: None } => {
+            unreachable!("clap asks for a file or a command")
+        }
+    };
+    match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -74,10 +107,7 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Error> {
-    // More threads would not be repeatable, and OpenMP's spin on a busy machine.
-    tch::set_num_threads(1);
-    keep_freed_memory();
+fn run(arguments: &TrainArguments) -> Result<(), Error> {
     let mut config = Config::load(&arguments.config)?;
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
     let seed = config.training.seed;
@@ -143,6 +173,29 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         Some(failure) => Err(Error::Late { path, epoch: card.best_epoch, failure }),
         None => Ok(()),
     }
+}
+
+fn run_sweep(path: &Path, jobs: usize) -> Result<(), Error> {
+    let trials = sweep::trials(path)?;
+    let mut sets = Vec::new();
+    for set in Set::ALL {
+        if trials.iter().any(|trial| trial.config.data.set == set) {
+            sets.push((set, set.training_in(set.training_dir().as_ref())?));
+        }
+    }
+    let of = |trial: &Trial| {
+        let found = sets.iter().find(|(set, _)| *set == trial.config.data.set);
+        found.map(|(_, images)| images).expect("every trial's set was read")
+    };
+    let (csv, stop) = (path.with_extension("csv"), stop_at_ctrl_c()?);
+    let made = sweep::run(&trials, &csv, jobs, &stop, of, |line| eprintln!("{line}"))?;
+    println!("{made} of {} trials made: {}", trials.len(), csv.display());
+    let text = std::fs::read_to_string(&csv);
+    let text = text.map_err(|source| sweep::Error::Io { path: csv, source })?;
+    for (words, accuracy, name) in sweep::frontier(&text) {
+        println!("{words} words, validation {:.2} %: {name}", 100.0 * accuracy);
+    }
+    Ok(())
 }
 
 /// Set by the first Ctrl-C; the second ends the program.

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use inkling_data::TrainedModel;
 use inkling_data::model::Run;
 use inkling_network::header::Stage;
-use inkling_network::{Bias, Groups, Layer, Multipliers, Requantize, Weights};
+use inkling_network::layer::Stored;
+use inkling_network::{Bias, Groups, Header, Layer, Multipliers, Requantize, Weights};
 
 /// Mean and sample deviation; the deviation of a single value is 0.
 pub fn mean_and_deviation(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
@@ -56,11 +57,7 @@ pub fn markdown(model: &TrainedModel, wall_seconds: &[f64], threads: usize) -> S
         epochs = card.epochs,
         best = card.best_epoch,
         seed = card.seed,
-        bits = header
-            .stored()
-            .map(|stored| stored.weight_bits()
-                + stored.outputs * (stored.bias.bits() + stored.multiplier_bits) as usize)
-            .sum::<usize>(),
+        bits = parameter_bits(header),
         words = header.word_count(),
         multiply_adds = header.multiply_adds(),
         version = card.trainer_version,
@@ -83,6 +80,15 @@ pub fn markdown(model: &TrainedModel, wall_seconds: &[f64], threads: usize) -> S
     }
     let _ = write!(page, "\nMade by\n\n```sh\n{}\n```\n", card.command);
     page
+}
+
+/// Bits of all biases, multipliers and weights, without what fills words.
+pub fn parameter_bits(header: &Header) -> usize {
+    let bits = |stored: Stored| {
+        let each = (stored.bias.bits() + stored.multiplier_bits) as usize;
+        stored.weight_bits() + stored.outputs * each
+    };
+    header.stored().map(bits).sum()
 }
 
 /// The table of all seeds.
