@@ -180,3 +180,91 @@ fn numbers(layer: Layer) -> String {
     };
     format!("{weight_bits} | {bias} | {scale} | {activations}")
 }
+
+#[cfg(test)]
+mod tests {
+    use inkling_data::Card;
+    use inkling_network::{BiasWidth, Conv, Dense, Input, Logits, Network, Parameters, Shape};
+
+    use super::*;
+
+    fn run(seed: u64, validation_accuracy: f64) -> Run {
+        Run { seed, validation_accuracy, test_accuracy: validation_accuracy - 0.01 }
+    }
+
+    #[test]
+    fn mean_deviation_and_median() {
+        let (mean, deviation) = mean_and_deviation([0.9, 0.92, 0.97].into_iter());
+        assert!((mean - 0.93).abs() < 1e-12 && (deviation - 0.036_055_5).abs() < 1e-6);
+        assert_eq!(mean_and_deviation([0.9].into_iter()), (0.9, 0.0));
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[run(1, 0.9)]), Some(0));
+        assert_eq!(median(&[run(1, 0.9), run(2, 0.8)]), Some(1));
+        assert_eq!(median(&[run(1, 0.9), run(2, 0.99), run(3, 0.95)]), Some(2));
+        assert_eq!(median(&[run(1, 0.9), run(2, 0.9), run(3, 0.9)]), Some(1));
+    }
+
+    #[test]
+    fn says_what_the_network_is() {
+        let bias = Bias { width: BiasWidth::Bits8, shift: 3 };
+        let requantize =
+            Requantize { multipliers: Multipliers::Each4, shift: 9, bits: 6, residual: false };
+        let (kernel, stride, padding, groups) = (3, 2, 1, Groups::Depthwise);
+        let weights = Weights::Ternary;
+        let conv = Conv { outputs: 2, kernel, stride, padding, groups, weights, bias, requantize };
+        let multipliers = Multipliers::Layer(40_000);
+        let requantize = Requantize { multipliers, shift: 20, bits: 7, residual: true };
+        let dense = Dense { outputs: 2, weights: Weights::Int8, bias, requantize };
+        let shape = Shape { channels: 1, height: 8, width: 8 };
+        let layers = [
+            conv.into(),
+            Layer::SumPool { size: 4, shift: 2 },
+            dense.into(),
+            Logits { classes: 3, weights: Weights::Binary, bias }.into(),
+        ];
+        let header = Header::new(Input { shape, crop: 0, bits: 8 }, &layers).unwrap();
+        let parameters =
+            [(18, 2, 2), (4, 2, 0), (6, 3, 0)].map(|(weights, outputs, multipliers)| Parameters {
+                weights: vec![1; weights],
+                biases: vec![0; outputs],
+                multipliers: vec![1; multipliers],
+            });
+        let card = Card {
+            name: "tiny".into(),
+            command: "inkling-train tiny.toml".into(),
+            trainer_version: "0.1.0".into(),
+            seed: 7,
+            data: "mnist".into(),
+            data_sha256: "c5".into(),
+            training_samples: 100,
+            validation_samples: 10,
+            test_samples: 20,
+            epochs: 3,
+            best_epoch: 2,
+            validation_accuracy: 0.9,
+            test_accuracy: 0.85,
+            runs: vec![run(6, 0.8), run(7, 0.9), run(8, 1.0)],
+        };
+        let network = Network::new(header, parameters.into()).unwrap();
+        // Weights 4 bytes of five ternary, 4 of 8 bits and 6 of one; 7 biases of 8 bits; 2 multipliers of 4.
+        assert_eq!(parameter_bits(network.header()), 32 + 32 + 6 + 56 + 8);
+        let page = markdown(&TrainedModel { network, card }, &[9.0, 12.3, 11.0], 2);
+        for line in [
+            "# tiny",
+            "| test accuracy | 85.00 % of 20 images |",
+            "| epochs | 3, best on validation after 2 |",
+            "| parameters | 134 bits, 1 words of 32 bytes |",
+            "| 6 | 80.00 % | 79.00 % | 9 s |",
+            "| 7 (this one, the median) | 90.00 % | 89.00 % | 12 s |",
+            "| mean ± deviation | 90.00 ± 10.00 % | 89.00 ± 10.00 % | |",
+            "Wall times: 2 runs at a time, one thread each.",
+            "| 0 | convolution 3×3, stride 2, depthwise | 2×4×4 | 1.6 | 8 << 3 | 4 bits each >> 9 | 6 |",
+            "| 1 | sum of 4×4 >> 2 | 2×1×1 | – | – | – | – |",
+            "| 2 | dense, residual | 2×1×1 | 8 | 8 << 3 | 40000 >> 20 | 7 |",
+            "| 3 | logits | 3×1×1 | 1 | 8 << 3 | – | – |",
+            "inkling-train tiny.toml",
+        ] {
+            assert!(page.lines().any(|l| l == line), "{line}\n{page}");
+        }
+    }
+}

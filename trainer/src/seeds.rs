@@ -203,3 +203,64 @@ pub fn hash(config: &Config, data_sha256: &str) -> String {
     let text = format!("{} {data_sha256} {config:?}", env!("CARGO_PKG_VERSION"));
     Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::TINY;
+    use crate::samples::tests::stripes;
+
+    #[test]
+    fn ships_the_median_and_keeps_what_is_finished() {
+        let config = Config::parse(TINY).unwrap();
+        let (set, test_set) = (stripes(240, 1), stripes(100, 2));
+        let folder = std::env::temp_dir().join(format!("inkling-seeds-{}", std::process::id()));
+        let go = |stop: bool, count, threads| {
+            let job = Job {
+                config: &config,
+                set: &set,
+                test_set: &test_set,
+                command: "train",
+                folder: &folder,
+                stop: &AtomicBool::new(stop),
+            };
+            median_of(&job, count, threads, |_, _| ())
+        };
+        let stopped = go(true, 3, 2);
+        assert!(matches!(stopped, Err(Error::Training { source: training::Error::Stopped, .. })));
+        assert!(matches!(go(false, 0, 2), Err(Error::NoRuns)));
+
+        let (model, wall_seconds) = go(false, 3, 2).unwrap();
+        let card = &model.card;
+        assert_eq!(card.runs.iter().map(|run| run.seed).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(wall_seconds.len(), 3);
+        let shipped = &card.runs[median(&card.runs).unwrap()];
+        assert_eq!(
+            (card.seed, card.validation_accuracy, card.test_accuracy),
+            (shipped.seed, shipped.validation_accuracy, shipped.test_accuracy)
+        );
+        assert_eq!((card.name.as_str(), card.data.as_str()), ("tiny", "mnist"));
+        let inputs = test_set.inputs().unwrap();
+        let right = inputs.iter().zip(&test_set.labels).filter(|&(input, &label)| {
+            let logits = inkling_network::reference::forward(&model.network, input).unwrap();
+            inkling_network::argmax(&logits) == usize::from(label)
+        });
+        assert_eq!(right.count() as f64 / 100.0, card.test_accuracy);
+
+        // Nothing is trained again: not even a stop matters.
+        assert_eq!(go(true, 3, 1).unwrap().0, model);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 6);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_hash_is_of_all_but_the_seed() {
+        let config = Config::parse(TINY).unwrap();
+        let mut other = config.clone();
+        other.training.seed += 1;
+        assert_eq!(hash(&config, "c5"), hash(&other, "c5"));
+        assert_ne!(hash(&config, "c5"), hash(&config, "c6"));
+        other.training.epochs += 1;
+        assert_ne!(hash(&config, "c5"), hash(&other, "c5"));
+    }
+}

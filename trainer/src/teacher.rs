@@ -18,8 +18,8 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::config::{CLASSES, Config, TeacherConfig};
 use crate::net::normal;
 use crate::optimizer::Adam;
-use crate::samples::Samples;
-use crate::training::{Batches, Error, cosine};
+use crate::samples::{Batches, Samples};
+use crate::training::{Error, cosine};
 
 /// The first step's learning rate, in units of each parameter's rate.
 const LEARNING_RATE: f64 = 0.02;
@@ -30,7 +30,7 @@ const EPSILON: f64 = 1e-5;
 const FAR: f32 = 1e6;
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 /// Where trained teachers are kept.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../build/teachers");
+pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../build/teachers");
 /// The seed of every teacher: pupils of different seeds have the same one.
 const SEED: u64 = 0;
 
@@ -57,9 +57,9 @@ impl Teacher {
         samples: &Samples,
         batches: &Batches,
         data_sha256: &str,
+        folder: &Path,
         stop: &AtomicBool,
     ) -> Result<Self, Error> {
-        let folder = Path::new(FOLDER);
         let path = folder.join(format!("{}.safetensors", hash(config, teacher, data_sha256)));
         let mut this = Self::new(teacher.width, &mut StdRng::seed_from_u64(SEED));
         if path.exists() {
@@ -211,4 +211,56 @@ fn hash(config: &Config, teacher: &TeacherConfig, data_sha256: &str) -> String {
         training.batch,
     );
     Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::TINY;
+    use crate::samples::tests::stripes;
+
+    const TEACHER: &str = "[teacher]\nepochs = 3\nwidth = 4\nweight = 0.5\ntemperature = 2.0\n";
+
+    #[test]
+    fn learns_and_is_read_again() {
+        let config = Config::parse(&format!("{TINY}{TEACHER}")).unwrap();
+        let teacher = config.teacher.clone().unwrap();
+        let set = stripes(300, 1);
+        let samples = Samples::new(&set, &(0..300).collect::<Vec<_>>());
+        let batches = Batches::new(&config, &set);
+        let folder = std::env::temp_dir().join(format!("inkling-teacher-{}", std::process::id()));
+        let of = |stop: bool| {
+            let stop = AtomicBool::new(stop);
+            Teacher::of(&config, &teacher, &samples, &batches, &set.sha256, &folder, &stop)
+        };
+        assert!(matches!(of(true), Err(Error::Stopped)));
+        let trained = of(false).unwrap();
+        // From the file: what would stop a training does not matter.
+        let read = of(true).unwrap();
+        let inputs = samples.inputs().to_kind(Kind::Float);
+        let digits = trained.logits(&inputs).argmax(1, false);
+        let correct = digits.eq_tensor(&samples.labels).sum(Kind::Int64).int64_value(&[]);
+        assert!(correct >= 285, "{correct}");
+        assert_eq!(trained.logits(&inputs), read.logits(&inputs));
+
+        // A file of another network is refused.
+        let path = folder.join(format!("{}.safetensors", hash(&config, &teacher, &set.sha256)));
+        Teacher::new(3, &mut StdRng::seed_from_u64(0)).save(&folder, &path).unwrap();
+        assert!(matches!(of(false), Err(Error::Torch(_))));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_teachers_own_logits_are_the_best_answer() {
+        let teacher = Tensor::from_slice(&[2f32, 0.0, -1.0]).view([1, 3]);
+        let loss = |logits: [f32; 3]| {
+            let pupil = Tensor::from_slice(&logits).view([1, 3]);
+            distillation(&pupil, &teacher, 2.0).double_value(&[])
+        };
+        let best = loss([2.0, 0.0, -1.0]);
+        // Probabilities 0.6285, 0.2312, 0.1402 at temperature 2; four times their entropy.
+        assert!((best - 3.623_8).abs() < 1e-3, "{best}");
+        assert!(loss([2.1, 0.0, -1.0]) > best && loss([2.0, 0.1, -1.0]) > best);
+        assert!((loss([7.0, 5.0, 4.0]) - best).abs() < 1e-5);
+    }
 }
