@@ -126,18 +126,22 @@ impl Block {
 
     /// The activations of accumulators: whole numbers.
     pub(crate) fn activate(&mut self, acc: &Tensor, slices: &Slices) -> Tensor {
-        let y = match self.grid {
+        let (half, middle) = quantize::span(self.requantize.bits);
+        let scaled = match self.grid {
             Some(grid) => {
                 let (multipliers, biases) = self.rounded(grid, slices);
                 let alpha = multipliers / f64::from(grid.shift).exp2();
                 // Half a unit of the last place: halves go up, as the format wants it, not to even.
                 let beta = biases * f64::from(grid.bias_shift).exp2() * &alpha
                     + f64::from(grid.shift).exp2().recip() * 0.5;
-                affine(acc, &alpha, &beta)
+                affine(acc, &(alpha / half), &((beta - middle) / half))
             }
-            None => self.normalize(acc, &slices.gain.abs(), &slices.offset),
+            None => {
+                let (gain, offset) = (slices.gain.abs() / half, (&slices.offset - middle) / half);
+                self.normalize(acc, &gain, &offset)
+            }
         };
-        quantize::activations(&y, self.requantize.max().into())
+        quantize::activations(&scaled, self.requantize.bits)
     }
 
     /// Batch normalization by this batch's statistics, which later applications within the same batch use again.
