@@ -1,4 +1,4 @@
-//! Training and validation images as tensors.
+//! Training and validation images as tensors, and the batches made of them.
 
 use inkling_data::DataSet;
 use rand::SeedableRng;
@@ -6,6 +6,8 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use tch::{Kind, Tensor};
 
+use crate::augment::Augment;
+use crate::config::Config;
 use crate::resize::Resize;
 
 /// Images as a data set has them, and their classes.
@@ -58,6 +60,32 @@ impl Samples {
             .map(|images| resize.apply(&images.to_kind(Kind::Float)).to_kind(Kind::Uint8))
             .collect();
         Tensor::cat(&inputs, 0)
+    }
+}
+
+/// Makes batches of inputs from images.
+#[derive(Debug)]
+pub struct Batches {
+    augment: Augment,
+    resize: Resize,
+}
+
+impl Batches {
+    /// Varies as the configuration says.
+    pub fn new(config: &Config, set: &DataSet) -> Self {
+        let (height, width) = (set.images.height, set.images.width);
+        Self {
+            augment: Augment::new(&config.augmentation, height, width),
+            resize: Resize::new(height, width),
+        }
+    }
+
+    /// Inputs `[n, 20, 20]` (whole numbers 0–255, 32-bit floats) of the images with these indices, and their labels.
+    pub fn draw(&self, samples: &Samples, indices: &[i64], rng: &mut StdRng) -> (Tensor, Tensor) {
+        let indices = Tensor::from_slice(indices);
+        let images = samples.images.index_select(0, &indices).to_kind(Kind::Float);
+        let inputs = self.resize.apply(&self.augment.apply(&images, rng));
+        (inputs, samples.labels.index_select(0, &indices))
     }
 }
 

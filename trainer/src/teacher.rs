@@ -18,8 +18,8 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::config::{CLASSES, Config, TeacherConfig};
 use crate::net::normal;
 use crate::optimizer::Adam;
-use crate::samples::Samples;
-use crate::training::{Batches, Error, cosine};
+use crate::samples::{Batches, Samples};
+use crate::training::{Error, cosine};
 
 /// The first step's learning rate, in units of each parameter's rate.
 const LEARNING_RATE: f64 = 0.02;

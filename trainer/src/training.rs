@@ -14,15 +14,13 @@ use inkling_network::Network;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use tch::{Kind, Reduction, TchError, Tensor};
+use tch::{Reduction, TchError, Tensor};
 use thiserror::Error;
 
-use crate::augment::Augment;
 use crate::config::{self, Config, Schedule, TeacherConfig, TrainingConfig};
 use crate::exact;
 use crate::net::{self, Net};
-use crate::resize::Resize;
-use crate::samples::{Samples, split};
+use crate::samples::{Batches, Samples, split};
 use crate::teacher::{self, Teacher, distillation};
 
 /// Batches that the statistics are taken from when they are frozen.
@@ -207,37 +205,6 @@ pub fn train(
         };
         Ok(Some((trained, total / steps_per_epoch as f64)))
     })
-}
-
-/// Makes batches of inputs from images.
-#[derive(Debug)]
-pub(crate) struct Batches {
-    augment: Augment,
-    resize: Resize,
-}
-
-impl Batches {
-    /// Varies as the configuration says.
-    pub(crate) fn new(config: &Config, set: &DataSet) -> Self {
-        let (height, width) = (set.images.height, set.images.width);
-        Self {
-            augment: Augment::new(&config.augmentation, height, width),
-            resize: Resize::new(height, width),
-        }
-    }
-
-    /// Inputs `[n, 20, 20]` (whole numbers 0–255, 32-bit floats) of the images with these indices, and their labels.
-    pub(crate) fn draw(
-        &self,
-        samples: &Samples,
-        indices: &[i64],
-        rng: &mut StdRng,
-    ) -> (Tensor, Tensor) {
-        let indices = Tensor::from_slice(indices);
-        let images = samples.images.index_select(0, &indices).to_kind(Kind::Float);
-        let inputs = self.resize.apply(&self.augment.apply(&images, rng));
-        (inputs, samples.labels.index_select(0, &indices))
-    }
 }
 
 /// Runs epochs 1 to `epochs`, each of which gives its network and mean loss, or `None` where it was stopped, and keeps
