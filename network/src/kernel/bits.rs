@@ -11,8 +11,8 @@ use super::memory::{load, store};
 use crate::layer::Weights;
 use crate::pack::Word;
 
-/// Bytes before the first one that a load near the end of the stream touches.
-const SLACK: usize = 8;
+/// Bytes behind the stream that a load of eight touches, which may begin up to 16 bytes behind its end.
+const SLACK: usize = 24;
 
 /// Fields one after another, from the most significant bit of the first byte on.
 pub(super) struct Bits {
@@ -47,12 +47,12 @@ impl Bits {
         self.reversed.len() * 8
     }
 
-    /// The `width` bits (1–57) from bit `at` on, which is within the stream; zeros follow its end.
+    /// The `width` bits (1–57) from bit `at` on, which is at most 16 bytes behind the stream; zeros follow its end.
     #[inline(always)]
     pub(super) fn field(&self, at: usize, width: u32) -> u64 {
         let byte = at >> 3;
-        debug_assert!((1..=57).contains(&width) && byte < self.bytes() - SLACK);
-        // SAFETY: byte `k` of the stream is below `bytes - 8`, so the load begins 1 to `bytes - 8` bytes after the start.
+        debug_assert!((1..=57).contains(&width) && byte <= self.bytes() - 8);
+        // SAFETY: the load begins 0 to `bytes - 8` bytes after the start.
         let window = unsafe { load(self.reversed.as_ptr().cast(), self.bytes() - 8 - byte) };
         window << (at & 7) >> (64 - width)
     }
@@ -77,8 +77,7 @@ impl Bits {
             let odd = digits >> 6 & 0x000f_fc00_000f_fc00;
             let pairs = digits & 0x0000_03ff_0000_03ff | odd;
             let all = (pairs >> 32 << 20 | pairs & 0xf_ffff) << 24;
-            // SAFETY: bytes 5 · group to 5 · group + 7 of the stream, of which the last three may be the slack; it has
-            // at least 5 · (group + 1) bytes.
+            // SAFETY: bytes 5 · group to 5 · group + 7 of the stream, of which the last three may lie behind it.
             unsafe { store(stream, bytes - 8 - group * 5, all) };
         }
         fields

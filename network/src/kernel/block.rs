@@ -39,14 +39,11 @@ pub(super) struct Block {
 }
 
 macro_rules! block {
-    ($(#[$doc:meta])* $name:ident, $segments:tt, $width:literal, [$($g:tt)*]) => {
-        $(#[$doc])*
-        ///
+    ($name:ident, $segments:tt, $width:literal, [$($g:tt)*]) => {
         /// # Safety
-        /// For every position `p` of every row: eight bytes at `x + row · row_step + 4 · p + offset` are readable for each
-        /// offset, the outputs' words at `from + index · from_step` are readable and those at `to` writable.
+        /// As [`Block::run`].
         #[inline(never)]
-        pub(super) unsafe fn $name(block: &Block) {
+        unsafe fn $name(block: &Block) {
             // SAFETY: as the caller says.
             unsafe {
                 let offsets = offsets!($segments, block.offsets);
@@ -91,15 +88,36 @@ macro_rules! sum {
     };
 }
 
-block!(/// Twelve segments, such as four planes of a 3×3 kernel, for eight outputs.
-    twelve_by_eight, [0 1 2 3 4 5 6 7 8 9 10 11], 8, [0 1 2 3 4 5 6 7]);
-block!(/// Twelve segments for four outputs.
-    twelve_by_four, [0 1 2 3 4 5 6 7 8 9 10 11], 4, [0 1 2 3]);
-block!(/// Twelve segments for one output.
-    twelve_by_one, [0 1 2 3 4 5 6 7 8 9 10 11], 1, [0]);
-block!(/// Three segments for eight outputs.
-    three_by_eight, [0 1 2], 8, [0 1 2 3 4 5 6 7]);
-block!(/// Three segments for four outputs.
-    three_by_four, [0 1 2], 4, [0 1 2 3]);
-block!(/// Three segments for one output.
-    three_by_one, [0 1 2], 1, [0]);
+macro_rules! blocks {
+    ($($name:ident: $width:literal, $count:literal, $segments:tt, $outputs:tt;)*) => {
+        $(block!($name, $segments, $width, $outputs);)*
+
+        impl Block {
+            /// Adds the products of the first of the `left` segments, for `width` outputs, and says how many they were.
+            ///
+            /// # Safety
+            /// As many offsets, and `width` times as many weights, are readable. For every position `p` of every row:
+            /// eight bytes at `x + row · row_step + 4 · p + offset` are readable for each offset, the outputs' words at
+            /// `from + index · from_step` are readable and those at `to` writable.
+            pub(super) unsafe fn run(&self, left: usize, width: usize) -> usize {
+                $(if width == $width && left >= $count {
+                    // SAFETY: as the caller says.
+                    unsafe { $name(self) };
+                    return $count;
+                })*
+                unreachable!("segments come in threes, outputs by 1, 4 or 8")
+            }
+        }
+    };
+}
+
+// The largest first.
+blocks! {
+    by_8_24: 8, 24, [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23], [0 1 2 3 4 5 6 7];
+    by_8_12: 8, 12, [0 1 2 3 4 5 6 7 8 9 10 11], [0 1 2 3 4 5 6 7];
+    by_8_6: 8, 6, [0 1 2 3 4 5], [0 1 2 3 4 5 6 7];
+    by_8_3: 8, 3, [0 1 2], [0 1 2 3 4 5 6 7];
+    by_4_12: 4, 12, [0 1 2 3 4 5 6 7 8 9 10 11], [0 1 2 3];
+    by_4_3: 4, 3, [0 1 2], [0 1 2 3];
+    by_1_3: 1, 3, [0 1 2], [0];
+}

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use super::bits::{Bits, Format};
 use super::dense::{self, Rows, Stream};
+use super::conv::Place;
 use super::memory::Planes;
+use super::pool::Pool;
 use super::scale::MAX_LANE;
 use super::{Model, Step, Work, conv, wide};
 use crate::header::{Header, Stage};
@@ -73,60 +75,50 @@ impl<'a> Loader<'a> {
         let mut index = 0;
         while let Some(stage) = self.stages.get(index) {
             let layer = index;
-            let mut output = stage.output;
             index += 1;
+            let mut shape = stage.output;
+            let mut residual = None;
             let work = match stage.computed {
+                Layer::Logits(_) => {
+                    self.dense(stage);
+                    Work::Logits(self.model.denses.len() - 1)
+                }
+                Layer::Dense(dense) => {
+                    let multipliers = self.dense(stage);
+                    Work::Dense(self.model.denses.len() - 1, dense.requantize, multipliers)
+                }
                 Layer::Conv(conv) => {
                     let parameters = stage.parameters.unwrap_or(0);
                     if stage.own().is_some() {
                         self.conv(stage, conv, parameters);
                     }
+                    if conv.requantize.residual {
+                        residual = Some(conv.requantize.max().into());
+                    }
                     let (lanes, wide) = self.convs[parameters];
                     if fits_lanes(stage) {
-                        let pooled = conv::Place::is_swift(&self.model.convs[lanes])
-                            && !conv.requantize.residual
+                        let parameters = &self.model.convs[lanes];
+                        let pooled = residual.is_none()
+                            && parameters.is_swift()
                             && matches!(self.stages[index].layer, Layer::MaxPool { size: 2 });
                         if pooled {
-                            output = self.stages[index].output;
+                            shape = self.stages[index].output;
                             index += 1;
                         }
-                        let output = self.region(output, border(self.stages, index), Some(input));
-                        let parameters = &self.model.convs[lanes];
-                        let place =
-                            conv::Place::new(parameters, input, stage.output, pooled, output);
+                        let place = Place::new(parameters, &input, stage.output, pooled);
                         self.accumulators = self.accumulators.max(place.accumulators());
-                        input = output;
                         Work::Conv(lanes, place)
                     } else {
-                        let from = input;
-                        input = self.region(output, border(self.stages, index), Some(input));
-                        Work::Wide(wide, from, input)
+                        Work::Wide(wide)
                     }
                 }
-                Layer::Dense(dense) => {
-                    let multipliers = self.dense(stage);
-                    let from = input;
-                    input = self.region(output, border(self.stages, index), Some(input));
-                    let dense_index = self.model.denses.len() - 1;
-                    Work::Dense(dense_index, dense.requantize, multipliers, from, input)
-                }
-                Layer::Logits(_) => {
-                    self.dense(stage);
-                    Work::Logits(self.model.denses.len() - 1, input)
-                }
-                Layer::MaxPool { size } => {
-                    let from = input;
-                    input = self.region(output, border(self.stages, index), Some(input));
-                    Work::MaxPool(size.into(), from, input)
-                }
-                Layer::SumPool { size, shift } => {
-                    let from = input;
-                    input = self.region(output, border(self.stages, index), Some(input));
-                    Work::SumPool(size.into(), shift.into(), from, input)
-                }
+                Layer::MaxPool { size } => Work::Pool(Pool::Max, size.into()),
+                Layer::SumPool { size, shift } => Work::Pool(Pool::Sum(shift.into()), size.into()),
                 Layer::Again { .. } => unreachable!("a header resolves it"),
             };
-            self.model.steps.push(Step { layer, work });
+            let output = self.region(shape, border(self.stages, index), Some(input));
+            self.model.steps.push(Step { layer, input, output, residual, work });
+            input = output;
         }
         self.model.accumulators = self.values / 4;
         self.model.memory = vec![0; self.values / 4 + self.accumulators];
@@ -192,14 +184,24 @@ impl<'a> Loader<'a> {
 
     /// Reads the next parameters.
     fn read(&mut self, stored: &Stored, multipliers: Multipliers) -> Read {
-        let width = stored.bias.bits();
+        let (count, width) = (stored.outputs, stored.bias.bits());
         let sign = 64 - width;
-        let bias = |field: u64| (((field << sign) as i64 >> sign) as i32) << stored.bias.shift;
-        let biases = self.fields(stored.outputs, width, bias);
-        let multipliers = match multipliers {
-            Multipliers::Layer(multiplier) => vec![multiplier; stored.outputs],
-            each => self.fields(stored.outputs, each.bits(), |field| field as u16 + 1),
+        let mut biases = vec![0; count];
+        for bias in &mut biases {
+            let field = self.model.bits.field(self.at, width) << sign;
+            *bias = ((field as i64 >> sign) as i32) << stored.bias.shift;
+            self.at += width as usize;
+        }
+        let (mut multipliers, width) = match multipliers {
+            Multipliers::Layer(multiplier) => (vec![multiplier; count], 0),
+            each => (vec![0; count], each.bits()),
         };
+        if width > 0 {
+            for multiplier in &mut multipliers {
+                *multiplier = self.model.bits.field(self.at, width) as u16 + 1;
+                self.at += width as usize;
+            }
+        }
         let at = self.at;
         if stored.streamed {
             return Read { biases, multipliers, ternary: None, at };
@@ -210,15 +212,6 @@ impl<'a> Loader<'a> {
             return Read { biases, multipliers, ternary: Some(fields), at: 0 };
         }
         Read { biases, multipliers, ternary: None, at }
-    }
-
-    /// The next fields.
-    fn fields<T>(&mut self, count: usize, width: u32, value: impl Fn(u64) -> T) -> Vec<T> {
-        let at = self.at;
-        self.at += count * width as usize;
-        (0..count)
-            .map(|index| value(self.model.bits.field(at + index * width as usize, width)))
-            .collect()
     }
 }
 

@@ -38,8 +38,10 @@ use crate::header::Header;
 use crate::layer::{Input, Requantize};
 use crate::pack::Word;
 use bits::Bits;
+use conv::Place;
 use load::Loader;
 use memory::{Planes, set_value, store, value};
+use pool::Pool;
 
 /// Where packed words come from: a slice, or the storage of a contract.
 pub trait WordSource {
@@ -95,19 +97,23 @@ pub struct Model {
 
 /// A layer, or a convolution and the pool after it.
 struct Step {
-    /// Index of the last layer.
+    /// Index of the layer.
     layer: usize,
+    input: Planes,
+    /// Unused of logits.
+    output: Planes,
+    /// The largest activation of a convolution that adds its input.
+    residual: Option<u64>,
     work: Work,
 }
 
 /// What is computed. Indices are those of the model's parameters.
 enum Work {
-    Conv(usize, conv::Place),
-    Wide(usize, Planes, Planes),
-    Dense(usize, Requantize, Vec<u16>, Planes, Planes),
-    MaxPool(usize, Planes, Planes),
-    SumPool(usize, u32, Planes, Planes),
-    Logits(usize, Planes),
+    Conv(usize, Place),
+    Wide(usize),
+    Dense(usize, Requantize, Vec<u16>),
+    Pool(Pool, usize),
+    Logits(usize),
 }
 
 impl Model {
@@ -160,30 +166,22 @@ impl Model {
         if got != expected {
             return Err(ImageLengthError { got, expected });
         }
-        let memory: *mut u8 = self.memory.as_mut_ptr().cast();
+        let memory = self.memory.as_mut_ptr();
         // SAFETY: the accumulators begin inside the memory.
-        let accumulators = unsafe { memory.add(self.accumulators * 8) }.cast();
+        let accumulators = unsafe { memory.add(self.accumulators) };
+        let memory: *mut u8 = memory.cast();
         // SAFETY: the loader laid all planes and the accumulators out in the memory, for these inputs and outputs.
         unsafe {
             load_image(self.input, image, &self.first, memory);
             probe.end(Part::Image);
-            for step in &self.steps {
-                match &step.work {
+            for Step { layer, input, output, residual, work } in &self.steps {
+                match work {
                     Work::Conv(index, place) => {
-                        conv::run(&self.convs[*index], place, memory, accumulators);
+                        conv::run(&self.convs[*index], place, input, output, memory, accumulators);
                     }
-                    Work::Wide(index, input, output) => {
-                        wide::run(&self.wides[*index], input, output, memory);
-                    }
-                    Work::MaxPool(size, input, output) => {
-                        pool::run(input, output, *size, memory, u32::max, |largest| largest);
-                    }
-                    Work::SumPool(size, shift, input, output) => {
-                        let half = 1 << shift >> 1;
-                        let finish = |sum| (sum + half) >> shift;
-                        pool::run(input, output, *size, memory, |a, b| a + b, finish);
-                    }
-                    Work::Dense(index, requantize, multipliers, input, output) => {
+                    Work::Wide(index) => wide::run(&self.wides[*index], input, output, memory),
+                    Work::Pool(pool, size) => pool::run(*pool, input, output, *size, memory),
+                    Work::Dense(index, requantize, multipliers) => {
                         self.denses[*index].run(&self.bits, input, memory, words, |j, acc| {
                             let mut activation = requantize.apply(acc, multipliers[j]);
                             if requantize.residual {
@@ -193,14 +191,16 @@ impl Model {
                             set_value(memory, output.first(j), activation.into());
                         });
                     }
-                    Work::Logits(index, input) => {
+                    Work::Logits(index) => {
                         let logits = &mut self.logits;
-                        self.denses[*index].run(&self.bits, input, memory, words, |j, acc| {
-                            logits[j] = acc;
-                        });
+                        let take = |j: usize, acc| logits[j] = acc;
+                        self.denses[*index].run(&self.bits, input, memory, words, take);
                     }
                 }
-                probe.end(Part::Layer(step.layer));
+                if let Some(limit) = residual {
+                    pool::add(input, output, *limit, memory);
+                }
+                probe.end(Part::Layer(*layer));
             }
         }
         Ok(&self.logits)

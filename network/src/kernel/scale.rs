@@ -8,14 +8,19 @@
 //! r = max(acc, 0)        y = max(R − r, 0)        x' = (R·m + half − y·m) >> s
 //! ```
 //!
-//! The product takes 32 bits, so the even and the odd lanes are multiplied apart.
+//! Where `R·m + half` fits 16 bits, as it does if the activations' bits and the shift are 16 together, one multiplication
+//! serves all four lanes; else the even and the odd lanes are multiplied apart.
 
-use crate::layer::Requantize;
+use alloc::vec::Vec;
+
+use crate::layer::{Multipliers, Requantize};
 
 /// 1 in each lane.
 pub(super) const ONES: u64 = 0x0001_0001_0001_0001;
 /// Bit 15 of each lane.
-pub(super) const HIGH: u64 = ONES << 15;
+const HIGH: u64 = ONES << 15;
+/// 1 in each half.
+const BOTH: u64 = 0x1_0000_0001;
 /// Lanes 0 and 2.
 const EVEN: u64 = 0x0000_ffff_0000_ffff;
 /// The largest magnitude of an accumulator in a lane.
@@ -33,108 +38,160 @@ pub(super) const fn max(a: u64, b: u64) -> u64 {
     b.wrapping_add(relu((a | HIGH).wrapping_sub(b)))
 }
 
-/// `min(v, 2^bits − 1)` in each lane, of values below 2^15.
+/// `min(v, limit)` in each lane, of values below 2^15; the limit is one less than a power of two.
 #[inline(always)]
 pub(super) const fn saturate(v: u64, limit: u64) -> u64 {
     let over = v.wrapping_add(ONES.wrapping_mul(MAX_LANE - limit)) >> 15 & ONES;
     (v | over.wrapping_mul(limit)) & ONES.wrapping_mul(limit)
 }
 
-/// The requantization of one output (plane).
+/// Eight lanes by twos: those of even index and those of odd, in the order 0 4 2 6 and 1 5 3 7.
+#[inline(always)]
+pub(super) const fn pairs(left: u64, right: u64) -> (u64, u64) {
+    (left & EVEN | (right & EVEN) << 16, left >> 16 & EVEN | right & !EVEN)
+}
+
+/// Lanes in the order 0 2 1 3: what [`pairs`] did.
+#[inline(always)]
+pub(super) const fn in_order(v: u64) -> u64 {
+    const MIDDLE: u64 = 0xffff;
+    v & !(MIDDLE << 16 | MIDDLE << 32) | (v >> 16 & MIDDLE << 16) | (v & MIDDLE << 16) << 16
+}
+
+/// The requantization of a layer, four lanes at a time.
+#[derive(Debug)]
+pub(super) struct Scales {
+    each: Vec<Scale>,
+    shift: u32,
+    /// Whether one multiplication is enough.
+    pub(super) narrow: bool,
+}
+
+/// What an output (plane) has of its own.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scale {
+struct Scale {
     multiplier: u64,
     /// `R + 2^15` in each lane.
     top: u64,
-    /// `R · m + half` in both halves.
+    /// `R · m + half`, in each lane where one multiplication is enough, else in both halves.
     offset: u64,
+}
+
+/// The requantization of one output (plane).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lanes {
+    scale: Scale,
     shift: u32,
-    /// The bits of a half that are left after the shift.
+    /// The bits that the shift leaves of a lane or half.
     mask: u64,
 }
 
-impl Scale {
-    /// `None` where the scale is more than 1: then a value may leap over the largest activation.
-    pub(super) const fn new(requantize: &Requantize, multiplier: u16) -> Option<Self> {
-        let (mut shift, mut multiplier) = (requantize.shift as u32, multiplier as u64);
-        if multiplier > 1 << shift {
+impl Scales {
+    /// `None` where a scale may be more than 1: then a value may leap over the largest activation.
+    pub(super) fn new(requantize: &Requantize, multipliers: &[u16]) -> Option<Self> {
+        let mut shift = u32::from(requantize.shift);
+        let largest_multiplier = match requantize.multipliers {
+            Multipliers::Layer(multiplier) => multiplier.into(),
+            each => 1 << each.bits(),
+        };
+        if largest_multiplier > 1 << shift {
             return None;
         }
-        if shift > 31 {
+        let zero = shift > 31;
+        if zero {
             // 32,767 · 65,535 + 2^(s−1) is below 2^s: all is 0.
-            (shift, multiplier) = (1, 0);
+            shift = 1;
         }
+        let limit = u64::from(requantize.max());
+        // R · m + half is less than this and m.
+        let narrow = (limit << shift) + largest_multiplier <= 1 << 16;
+        let lanes = if narrow { ONES } else { BOTH };
         let half = 1 << (shift - 1);
-        let largest = ((requantize.max() as u64) << shift) - half;
-        let top =
-            if multiplier * MAX_LANE < largest { MAX_LANE } else { largest.div_ceil(multiplier) };
-        Some(Self {
-            multiplier,
-            top: (HIGH >> 15) * (top + (1 << 15)),
-            offset: (top * multiplier + half) * 0x1_0000_0001,
-            shift,
-            mask: (u32::MAX >> shift) as u64 * 0x1_0000_0001,
-        })
+        let largest = (limit << shift) - half;
+        let mut each = Vec::with_capacity(multipliers.len());
+        each.extend(multipliers.iter().map(|multiplier| {
+            let multiplier = u64::from(*multiplier);
+            let top = largest.div_ceil(multiplier).min(MAX_LANE);
+            let multiplier = if zero { 0 } else { multiplier };
+            let offset = (top * multiplier + half) * lanes;
+            Scale { multiplier, top: (top + (1 << 15)) * ONES, offset }
+        }));
+        Some(Self { each, shift, narrow })
     }
 
-    /// The activations of values below 2^15: lanes 0 and 2, and lanes 1 and 3, each in the lower end of a half.
+    /// That of an output.
     #[inline(always)]
-    pub(super) const fn halves(&self, r: u64) -> (u64, u64) {
-        let y = relu(self.top.wrapping_sub(r));
-        (self.half(y & EVEN), self.half(y >> 16 & EVEN))
+    pub(super) fn of<const NARROW: bool>(&self, output: usize) -> Lanes {
+        let shift = self.shift;
+        let mask = if NARROW { (0xffff >> shift) * ONES } else { (0xffff_ffff >> shift) * BOTH };
+        Lanes { scale: self.each[output], shift, mask }
     }
+}
 
+impl Lanes {
     /// The activations of values below 2^15.
     #[inline(always)]
-    pub(super) const fn apply(&self, r: u64) -> u64 {
-        let (even, odd) = self.halves(r);
-        even | odd << 16
+    pub(super) const fn apply<const NARROW: bool>(&self, r: u64) -> u64 {
+        let y = relu(self.scale.top.wrapping_sub(r));
+        if NARROW {
+            self.scaled(y)
+        } else {
+            self.scaled(y & EVEN) | self.scaled(y >> 16 & EVEN) << 16
+        }
     }
 
     #[inline(always)]
-    const fn half(&self, y: u64) -> u64 {
-        self.offset.wrapping_sub(y.wrapping_mul(self.multiplier)) >> self.shift & self.mask
+    const fn scaled(&self, y: u64) -> u64 {
+        let product = y.wrapping_mul(self.scale.multiplier);
+        self.scale.offset.wrapping_sub(product) >> self.shift & self.mask
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::Multipliers;
 
     #[test]
     fn lanes() {
         assert_eq!(relu(0x8005_7fff_8000_0000), 0x0005_0000_0000_0000);
         assert_eq!(max(0x7fff_0000_0005_0003, 0x0000_7fff_0004_0003), 0x7fff_7fff_0005_0003);
         assert_eq!(saturate(0x01fe_000f_0010_0003, 15), 0x000f_000f_000f_0003);
+        let (even, odd) = pairs(0x0003_0002_0001_0000, 0x0007_0006_0005_0004);
+        assert_eq!((even, odd), (0x0006_0002_0004_0000, 0x0007_0003_0005_0001));
+        assert_eq!(in_order(even), 0x0006_0004_0002_0000);
     }
 
     #[test]
     fn every_accumulator_is_scaled_as_the_definition_says() {
-        for (multiplier, shift, bits) in [
+        let cases = [
             (1, 1, 1),
             (3, 2, 4),
+            (13, 8, 4),
             (200, 12, 4),
+            (200, 13, 4),
             (256, 8, 8),
             (65_535, 16, 8),
             (65_535, 31, 8),
             (9, 32, 2),
             (9, 47, 8),
-        ] {
+        ];
+        for (multiplier, shift, bits) in cases {
             let multipliers = Multipliers::Layer(multiplier);
             let requantize = Requantize { multipliers, shift, bits, residual: false };
-            let scale = Scale::new(&requantize, multiplier).unwrap();
+            let scales = Scales::new(&requantize, &[multiplier]).unwrap();
+            assert_eq!(scales.narrow, shift + bits <= 16 || shift > 31);
             for acc in -32_767..=32_767i32 {
                 // Its neighbours are extremes.
                 let lane = (acc + 32_768) as u64;
-                let lanes = 0x0001_0000_ffff_0000 | lane | lane << 32;
+                let lanes = relu(0x0001_0000_ffff_0000 | lane | lane << 32);
                 let want = u64::from(requantize.apply(acc, multiplier));
                 let top = u64::from(requantize.apply(32_767, multiplier));
-                assert_eq!(
-                    scale.apply(relu(lanes)),
-                    want | top << 16 | want << 32,
-                    "{acc} {scale:?}"
-                );
+                let want = want | top << 16 | want << 32;
+                if scales.narrow {
+                    assert_eq!(scales.of::<true>(0).apply::<true>(lanes), want, "{acc} {scales:?}");
+                } else {
+                    assert_eq!(scales.of::<false>(0).apply::<false>(lanes), want, "{acc} {scales:?}");
+                }
             }
         }
     }
@@ -143,7 +200,10 @@ mod tests {
     fn a_scale_above_one_is_refused() {
         let multipliers = Multipliers::Layer(5);
         let requantize = Requantize { multipliers, shift: 2, bits: 4, residual: false };
-        assert!(Scale::new(&requantize, 5).is_none());
-        assert!(Scale::new(&requantize, 4).is_some());
+        assert!(Scales::new(&requantize, &[5]).is_none());
+        let multipliers = Multipliers::Layer(4);
+        assert!(Scales::new(&Requantize { multipliers, ..requantize }, &[4]).is_some());
+        let multipliers = Multipliers::Each4;
+        assert!(Scales::new(&Requantize { multipliers, ..requantize }, &[1, 16]).is_none());
     }
 }

@@ -40,7 +40,7 @@ impl Parameters {
     }
 }
 
-/// The convolution of the planes `input` in `memory` to the planes `output` there.
+/// The convolution of the planes `input` in `memory` to the planes `output` there, without what a residual layer adds.
 ///
 /// # Safety
 /// `memory` holds both, `input` with the convolution's padding as its border.
@@ -72,16 +72,10 @@ pub(super) unsafe fn run(
                         }
                     }
                 }
-                let mut activation = requantize.apply(acc, parameters.multipliers[o]);
-                // SAFETY: a residual layer's input has the shape of its output.
-                unsafe {
-                    if requantize.residual {
-                        let x = value(memory, input.first(o) + row * input.pitch() + column) as u8;
-                        activation = activation.saturating_add(x).min(requantize.max());
-                    }
-                    let to = output.first(o) + row * output.pitch() + column;
-                    set_value(memory, to, activation.into());
-                }
+                let activation = requantize.apply(acc, parameters.multipliers[o]);
+                let to = output.first(o) + row * output.pitch() + column;
+                // SAFETY: inside the output's planes.
+                unsafe { set_value(memory, to, activation.into()) };
             }
         }
     }
