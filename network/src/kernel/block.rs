@@ -8,7 +8,8 @@
 //! ```
 //!
 //! two neighbouring outputs, six multiply-adds by one `i64.mul`; lanes 0 and 1 hold parts that nobody needs. Sums of such
-//! products stay exact in each lane as long as every lane's final value fits 16 bits, whatever carries in between.
+//! products stay exact in each lane as long as every lane's final value fits 16 bits, whatever carries in between. Where
+//! 16 bits are too few, a segment is one weight, and the two lanes of 32 bits are two outputs: nothing else changes here.
 //!
 //! A block is `T` segments for each of `G` outputs. Its `T · G` words of weights are loaded into locals once and then
 //! slid over all positions: a position costs `T` loads, `T · G` multiplications and `G` accumulators in memory, and
@@ -34,6 +35,8 @@ pub(super) struct Block {
     pub(super) rows: usize,
     /// From row to row in `x`.
     pub(super) row_step: usize,
+    /// From position to position in `x`: two values.
+    pub(super) step: usize,
     /// Positions in a row, at least one; each is two outputs wide.
     pub(super) positions: usize,
 }
@@ -52,13 +55,13 @@ macro_rules! block {
                 let mut row = block.x;
                 for _ in 0..block.rows {
                     let mut at = row;
-                    let end = row.add(4 * block.positions);
+                    let end = row.add(block.step * block.positions);
                     loop {
                         let x = values!($segments, at, offsets);
                         $(*to.add($g) = sum!($segments, *from.add($g), x, weights[$g]);)*
                         from = from.byte_add(block.from_step);
                         to = to.add($width);
-                        at = at.add(4);
+                        at = at.add(block.step);
                         if at == end {
                             break;
                         }
@@ -88,6 +91,7 @@ macro_rules! sum {
     };
 }
 
+/// Every block there is, the larger ones of a width first.
 macro_rules! blocks {
     ($($name:ident: $width:literal, $count:literal, $segments:tt, $outputs:tt;)*) => {
         $(block!($name, $segments, $width, $outputs);)*
@@ -97,27 +101,23 @@ macro_rules! blocks {
             ///
             /// # Safety
             /// As many offsets, and `width` times as many weights, are readable. For every position `p` of every row:
-            /// eight bytes at `x + row · row_step + 4 · p + offset` are readable for each offset, the outputs' words at
-            /// `from + index · from_step` are readable and those at `to` writable.
+            /// eight bytes at `x + row · row_step + step · p + offset` are readable for each offset, the outputs' words
+            /// at `from + index · from_step` are readable and those at `to` writable.
             pub(super) unsafe fn run(&self, left: usize, width: usize) -> usize {
                 $(if width == $width && left >= $count {
                     // SAFETY: as the caller says.
                     unsafe { $name(self) };
                     return $count;
                 })*
-                unreachable!("segments come in threes, outputs by 1, 4 or 8")
+                unreachable!("segments come in threes, outputs by four or eight")
             }
         }
     };
 }
 
-// The largest first.
 blocks! {
-    by_8_24: 8, 24, [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23], [0 1 2 3 4 5 6 7];
     by_8_12: 8, 12, [0 1 2 3 4 5 6 7 8 9 10 11], [0 1 2 3 4 5 6 7];
-    by_8_6: 8, 6, [0 1 2 3 4 5], [0 1 2 3 4 5 6 7];
     by_8_3: 8, 3, [0 1 2], [0 1 2 3 4 5 6 7];
     by_4_12: 4, 12, [0 1 2 3 4 5 6 7 8 9 10 11], [0 1 2 3];
     by_4_3: 4, 3, [0 1 2], [0 1 2 3];
-    by_1_3: 1, 3, [0 1 2], [0];
 }

@@ -15,7 +15,6 @@
 //! | `block` | the inner loops of convolutions: 16-bit lanes |
 //! | `conv` | convolutions around them |
 //! | `scale` | requantization, four lanes at a time |
-//! | `wide` | convolutions whose accumulators do not fit 16 bits |
 //! | `dense` | dense layers and logits |
 //! | `pool` | pools |
 
@@ -31,17 +30,14 @@ mod pool;
 mod scale;
 #[cfg(test)]
 mod tests;
-mod wide;
 
 use crate::ImageLengthError;
-use crate::header::Header;
-use crate::layer::{Input, Requantize};
+use crate::header::{Header, Stage};
+use crate::layer::{Dense, Input, Layer, Weights};
 use crate::pack::Word;
 use bits::Bits;
-use conv::Place;
-use load::Loader;
+use dense::{Rows, Stream};
 use memory::{Planes, set_value, store, value};
-use pool::Pool;
 
 /// Where packed words come from: a slice, or the storage of a contract.
 pub trait WordSource {
@@ -84,36 +80,57 @@ pub struct Model {
     /// Planes of the first layer's input.
     first: Planes,
     steps: Vec<Step>,
+    parameters: Vec<Parameters>,
     /// The words that are not streamed.
     bits: Bits,
-    convs: Vec<conv::Parameters>,
-    wides: Vec<wide::Parameters>,
-    denses: Vec<dense::Parameters>,
-    /// Activations and, behind them, accumulators.
+    /// Activations, then scratch memory of the layer at work.
     memory: Vec<u64>,
-    accumulators: usize,
+    /// Index of the first scratch word.
+    scratch: usize,
     logits: Vec<i32>,
+}
+
+/// The parameters of a layer.
+struct Parameters {
+    weights: Weights,
+    outputs: Vec<Output>,
+    /// Whether some accumulator may not fit 16 bits.
+    wide: bool,
+    /// The bit at which the weights begin.
+    at: usize,
+    /// Ternary weights that are not streamed, as fields.
+    ternary: Option<Bits>,
+    /// Weights that are streamed.
+    stream: Option<Stream>,
+    /// The weights of a convolution, unpacked.
+    words: Vec<u64>,
+}
+
+/// What an output (plane) has of its own, beside weights.
+#[derive(Clone, Copy, Default)]
+struct Output {
+    /// Shifted.
+    bias: i32,
+    multiplier: u16,
 }
 
 /// A layer, or a convolution and the pool after it.
 struct Step {
     /// Index of the layer.
     layer: usize,
+    stage: Stage,
     input: Planes,
     /// Unused of logits.
     output: Planes,
-    /// The largest activation of a convolution that adds its input.
-    residual: Option<u64>,
-    work: Work,
+    /// Whether the largest of each 2×2 square is taken.
+    pooled: bool,
 }
 
-/// What is computed. Indices are those of the model's parameters.
-enum Work {
-    Conv(usize, Place),
-    Wide(usize),
-    Dense(usize, Requantize, Vec<u16>),
-    Pool(Pool, usize),
-    Logits(usize),
+impl Step {
+    /// Index of the parameters; 0 of a pool.
+    fn parameters(&self) -> usize {
+        self.stage.parameters.unwrap_or(0)
+    }
 }
 
 impl Model {
@@ -134,7 +151,7 @@ impl Model {
             bits.set_word(index as usize, &words.word(index));
         }
         probe.end(Part::Words);
-        let model = Loader::new(header, bits).load();
+        let model = load::load(header, bits);
         probe.end(Part::Unpack);
         model
     }
@@ -167,40 +184,58 @@ impl Model {
             return Err(ImageLengthError { got, expected });
         }
         let memory = self.memory.as_mut_ptr();
-        // SAFETY: the accumulators begin inside the memory.
-        let accumulators = unsafe { memory.add(self.accumulators) };
+        // SAFETY: the scratch memory begins inside the memory.
+        let scratch = unsafe { memory.add(self.scratch) };
         let memory: *mut u8 = memory.cast();
-        // SAFETY: the loader laid all planes and the accumulators out in the memory, for these inputs and outputs.
+        // SAFETY: all planes and the scratch memory of every step were laid out in the memory.
         unsafe {
             load_image(self.input, image, &self.first, memory);
             probe.end(Part::Image);
-            for Step { layer, input, output, residual, work } in &self.steps {
-                match work {
-                    Work::Conv(index, place) => {
-                        conv::run(&self.convs[*index], place, input, output, memory, accumulators);
+            for step in &self.steps {
+                let Step { stage, input, output, .. } = step;
+                match stage.computed {
+                    Layer::MaxPool { size: 2 } => pool::max_of_four(input, output, memory),
+                    Layer::MaxPool { size } => pool::squares(input, output, size, None, memory),
+                    Layer::SumPool { size, shift } => {
+                        pool::squares(input, output, size, Some(shift), memory);
                     }
-                    Work::Wide(index) => wide::run(&self.wides[*index], input, output, memory),
-                    Work::Pool(pool, size) => pool::run(*pool, input, output, *size, memory),
-                    Work::Dense(index, requantize, multipliers) => {
-                        self.denses[*index].run(&self.bits, input, memory, words, |j, acc| {
-                            let mut activation = requantize.apply(acc, multipliers[j]);
+                    Layer::Conv(conv) => {
+                        let Parameters { outputs, wide, words, .. } =
+                            &self.parameters[step.parameters()];
+                        conv::run(&conv, *wide, outputs, words, step, memory, scratch);
+                        if conv.requantize.residual {
+                            pool::add(input, output, conv.requantize.max().into(), memory);
+                        }
+                    }
+                    Layer::Dense(_) | Layer::Logits(_) | Layer::Again { .. } => {
+                        let parameters = &mut self.parameters[step.parameters()];
+                        let mut rows = Rows {
+                            weights: parameters.weights,
+                            outputs: parameters.outputs.len(),
+                            at: parameters.at,
+                            held: parameters.ternary.as_ref().unwrap_or(&self.bits),
+                            stream: parameters.stream.as_mut(),
+                        };
+                        let total =
+                            rows.run(input.start, input.shape.len(), memory, words, scratch);
+                        for (j, Output { bias, multiplier }) in
+                            parameters.outputs.iter().enumerate()
+                        {
+                            let acc = bias.wrapping_add(rows.product(j, total, scratch));
+                            let Layer::Dense(Dense { requantize, .. }) = stage.computed else {
+                                self.logits[j] = acc;
+                                continue;
+                            };
+                            let mut activation = u16::from(requantize.apply(acc, *multiplier));
                             if requantize.residual {
-                                let x = value(memory, input.start + j) as u8;
-                                activation = activation.saturating_add(x).min(requantize.max());
+                                let x = value(memory, input.start + j);
+                                activation = (activation + x).min(requantize.max().into());
                             }
-                            set_value(memory, output.first(j), activation.into());
-                        });
-                    }
-                    Work::Logits(index) => {
-                        let logits = &mut self.logits;
-                        let take = |j: usize, acc| logits[j] = acc;
-                        self.denses[*index].run(&self.bits, input, memory, words, take);
+                            set_value(memory, output.first(j), activation);
+                        }
                     }
                 }
-                if let Some(limit) = residual {
-                    pool::add(input, output, *limit, memory);
-                }
-                probe.end(Part::Layer(*layer));
+                probe.end(Part::Layer(step.layer));
             }
         }
         Ok(&self.logits)

@@ -1,58 +1,14 @@
 //! Pools on their own, where no convolution does them on the way, and what residual layers add.
 
 use super::memory::{Planes, load, set_value, store, value};
-use super::scale::{ONES, in_order, max, pairs, saturate};
+use super::scale::{in_order, max, pairs, saturate};
 use crate::layer::Shape;
 
-/// How a square becomes a value.
-#[derive(Clone, Copy)]
-pub(super) enum Pool {
-    /// The largest.
-    Max,
-    /// The sum, shifted right with rounding.
-    Sum(u32),
-}
-
-/// One value for each `size × size` square of `input`.
+/// The largest of each 2×2 square of `input`, four at a time.
 ///
 /// # Safety
 /// `memory` holds both, and `output` has the shape that pooling gives.
-pub(super) unsafe fn run(
-    pool: Pool,
-    input: &Planes,
-    output: &Planes,
-    size: usize,
-    memory: *mut u8,
-) {
-    // SAFETY: as the caller says.
-    unsafe {
-        match (pool, size) {
-            (Pool::Max, 2) => twos(input, output, memory, max, |largest| largest),
-            (Pool::Sum(shift), 2) => {
-                let (half, mask) = (ONES * (1 << shift >> 1), ONES * (0xffff >> shift));
-                twos(input, output, memory, |a, b| a + b, |sum| (sum + half) >> shift & mask);
-            }
-            (Pool::Max, _) => squares(input, output, size, memory, u32::max, |largest| largest),
-            (Pool::Sum(shift), _) => {
-                let half = 1 << shift >> 1;
-                squares(input, output, size, memory, |a, b| a + b, |sum| (sum + half) >> shift);
-            }
-        }
-    }
-}
-
-/// Squares of 2×2, four at a time.
-///
-/// # Safety
-/// As [`run`].
-#[inline(always)]
-unsafe fn twos(
-    input: &Planes,
-    output: &Planes,
-    memory: *mut u8,
-    fold: impl Fn(u64, u64) -> u64,
-    finish: impl Fn(u64) -> u64,
-) {
+pub(super) unsafe fn max_of_four(input: &Planes, output: &Planes, memory: *mut u8) {
     let pitch = 2 * input.pitch();
     for channel in 0..output.shape.channels as usize {
         let (mut from, mut to) = (2 * input.first(channel), 2 * output.first(channel));
@@ -63,10 +19,10 @@ unsafe fn twos(
                 // SAFETY: the loads of a row's last squares reach at most six values past it, those of the last row of all
                 // into the slack; its last store reaches three values behind the row, and is mended.
                 unsafe {
-                    let left = fold(load(memory, x), load(memory, x + pitch));
-                    let right = fold(load(memory, x + 8), load(memory, x + pitch + 8));
+                    let left = max(load(memory, x), load(memory, x + pitch));
+                    let right = max(load(memory, x + 8), load(memory, x + pitch + 8));
                     let (even, odd) = pairs(left, right);
-                    store(memory, at, in_order(finish(fold(even, odd))));
+                    store(memory, at, in_order(max(even, odd)));
                 }
                 x += 16;
                 at += 8;
@@ -82,35 +38,42 @@ unsafe fn twos(
     }
 }
 
-/// Squares of any size.
+/// The largest of each `size × size` square of `input`, or with a shift the sum, shifted right with rounding.
 ///
 /// # Safety
-/// As [`run`].
-#[inline(always)]
-unsafe fn squares(
+/// `memory` holds both, and `output` has the shape that pooling gives.
+pub(super) unsafe fn squares(
     input: &Planes,
     output: &Planes,
-    size: usize,
+    size: u8,
+    shift: Option<u8>,
     memory: *mut u8,
-    fold: impl Fn(u32, u32) -> u32,
-    finish: impl Fn(u32) -> u32,
 ) {
     let Shape { channels, height, width } = output.shape;
+    let (size, pitch) = (size as usize, input.pitch());
     for channel in 0..channels as usize {
         for row in 0..height as usize {
-            let from = input.first(channel) + row * size * input.pitch();
-            let to = output.first(channel) + row * output.pitch();
-            for column in 0..width as usize {
-                let mut folded = 0;
-                for y in 0..size {
-                    for x in 0..size {
-                        let at = from + y * input.pitch() + column * size + x;
+            let mut from = input.first(channel) + row * size * pitch;
+            let mut to = output.first(channel) + row * output.pitch();
+            for _ in 0..width {
+                let (mut sum, mut largest) = (0, 0);
+                let mut line = from;
+                for _ in 0..size {
+                    for at in line..line + size {
                         // SAFETY: squares lie inside the input's planes.
-                        folded = fold(folded, unsafe { value(memory, at) }.into());
+                        let x = u32::from(unsafe { value(memory, at) });
+                        sum += x;
+                        largest = x.max(largest);
                     }
+                    line += pitch;
+                }
+                if let Some(shift) = shift {
+                    largest = (sum + (1 << shift >> 1)) >> shift;
                 }
                 // SAFETY: inside the output's planes.
-                unsafe { set_value(memory, to + column, finish(folded) as u16) };
+                unsafe { set_value(memory, to, largest as u16) };
+                from += size;
+                to += 1;
             }
         }
     }
@@ -123,21 +86,22 @@ unsafe fn squares(
 pub(super) unsafe fn add(input: &Planes, output: &Planes, limit: u64, memory: *mut u8) {
     // What follows a row in its last word stays as it is.
     let last = u64::MAX >> (64 - 16 * (1 + (input.shape.width - 1) % 4));
-    let add = |at, x, lanes| {
-        // SAFETY: a word of the row, or with up to three values behind it.
-        unsafe { store(memory, at, saturate((load(memory, x) & lanes) + load(memory, at), limit)) };
-    };
     for channel in 0..output.shape.channels as usize {
         let (mut from, mut to) = (2 * input.first(channel), 2 * output.first(channel));
         for _ in 0..output.shape.height {
-            let end = to + 8 * (output.quads() - 1);
             let (mut at, mut x) = (to, from);
-            while at < end {
-                add(at, x, u64::MAX);
+            let mut left = output.quads();
+            while left > 0 {
+                left -= 1;
+                let lanes = if left == 0 { last } else { u64::MAX };
+                // SAFETY: a word of the row, perhaps with up to three values behind it.
+                unsafe {
+                    let sum = (load(memory, x) & lanes) + load(memory, at);
+                    store(memory, at, saturate(sum, limit));
+                }
                 x += 8;
                 at += 8;
             }
-            add(at, x, last);
             from += 2 * input.pitch();
             to += 2 * output.pitch();
         }

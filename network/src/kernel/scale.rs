@@ -8,21 +8,18 @@
 //! r = max(acc, 0)        y = max(R − r, 0)        x' = (R·m + half − y·m) >> s
 //! ```
 //!
-//! Where `R·m + half` fits 16 bits, as it does if the activations' bits and the shift are 16 together, one multiplication
-//! serves all four lanes; else the even and the odd lanes are multiplied apart.
+//! A product takes up to 32 bits, so even and odd lanes are multiplied apart.
 
-use alloc::vec::Vec;
-
-use crate::layer::{Multipliers, Requantize};
+use crate::layer::Requantize;
 
 /// 1 in each lane.
 pub(super) const ONES: u64 = 0x0001_0001_0001_0001;
 /// Bit 15 of each lane.
-const HIGH: u64 = ONES << 15;
+pub(super) const HIGH: u64 = ONES << 15;
 /// 1 in each half.
 const BOTH: u64 = 0x1_0000_0001;
 /// Lanes 0 and 2.
-const EVEN: u64 = 0x0000_ffff_0000_ffff;
+const EVEN: u64 = BOTH * 0xffff;
 /// The largest magnitude of an accumulator in a lane.
 pub(super) const MAX_LANE: u64 = 0x7fff;
 
@@ -58,98 +55,58 @@ pub(super) const fn in_order(v: u64) -> u64 {
     v & !(MIDDLE << 16 | MIDDLE << 32) | (v >> 16 & MIDDLE << 16) | (v & MIDDLE << 16) << 16
 }
 
-/// The requantization of a layer, four lanes at a time.
-#[derive(Debug)]
-pub(super) struct Scales {
-    each: Vec<Scale>,
-    shift: u32,
-    /// Whether one multiplication is enough.
-    pub(super) narrow: bool,
-}
-
-/// What an output (plane) has of its own.
+/// The requantization of one output (plane).
 #[derive(Clone, Copy, Debug)]
-struct Scale {
+pub(super) struct Scale {
     multiplier: u64,
     /// `R + 2^15` in each lane.
     top: u64,
-    /// `R · m + half`, in each lane where one multiplication is enough, else in both halves.
+    /// `R · m + half` in each half.
     offset: u64,
-}
-
-/// The requantization of one output (plane).
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lanes {
-    scale: Scale,
     shift: u32,
-    /// The bits that the shift leaves of a lane or half.
+    /// The bits that the shift leaves of a half.
     mask: u64,
 }
 
-impl Scales {
-    /// `None` where a scale may be more than 1: then a value may leap over the largest activation.
-    pub(super) fn new(requantize: &Requantize, multipliers: &[u16]) -> Option<Self> {
-        let mut shift = u32::from(requantize.shift);
-        let largest_multiplier = match requantize.multipliers {
-            Multipliers::Layer(multiplier) => multiplier.into(),
-            each => 1 << each.bits(),
-        };
-        if largest_multiplier > 1 << shift {
-            return None;
-        }
-        let zero = shift > 31;
-        if zero {
+impl Scale {
+    /// For a multiplier of at most `2^shift`: with more, a value might leap over the largest activation.
+    pub(super) const fn new(requantize: &Requantize, multiplier: u16) -> Self {
+        let (mut shift, mut multiplier) = (requantize.shift as u32, multiplier as u64);
+        if shift > 31 {
             // 32,767 · 65,535 + 2^(s−1) is below 2^s: all is 0.
-            shift = 1;
+            (shift, multiplier) = (31, 1);
         }
-        let limit = u64::from(requantize.max());
-        // R · m + half is less than this and m.
-        let narrow = (limit << shift) + largest_multiplier <= 1 << 16;
-        let lanes = if narrow { ONES } else { BOTH };
         let half = 1 << (shift - 1);
-        let largest = (limit << shift) - half;
-        let mut each = Vec::with_capacity(multipliers.len());
-        each.extend(multipliers.iter().map(|multiplier| {
-            let multiplier = u64::from(*multiplier);
-            let top = largest.div_ceil(multiplier).min(MAX_LANE);
-            let multiplier = if zero { 0 } else { multiplier };
-            let offset = (top * multiplier + half) * lanes;
-            Scale { multiplier, top: (top + (1 << 15)) * ONES, offset }
-        }));
-        Some(Self { each, shift, narrow })
+        let mut top = (((requantize.max() as u64) << shift) - half).div_ceil(multiplier);
+        if top > MAX_LANE {
+            top = MAX_LANE;
+        }
+        Self {
+            multiplier,
+            top: (top + (1 << 15)) * ONES,
+            offset: (top * multiplier + half) * BOTH,
+            shift,
+            mask: (0xffff_ffff >> shift) * BOTH,
+        }
     }
 
-    /// That of an output.
-    #[inline(always)]
-    pub(super) fn of<const NARROW: bool>(&self, output: usize) -> Lanes {
-        let shift = self.shift;
-        let mask = if NARROW { (0xffff >> shift) * ONES } else { (0xffff_ffff >> shift) * BOTH };
-        Lanes { scale: self.each[output], shift, mask }
-    }
-}
-
-impl Lanes {
     /// The activations of values below 2^15.
     #[inline(always)]
-    pub(super) const fn apply<const NARROW: bool>(&self, r: u64) -> u64 {
-        let y = relu(self.scale.top.wrapping_sub(r));
-        if NARROW {
-            self.scaled(y)
-        } else {
-            self.scaled(y & EVEN) | self.scaled(y >> 16 & EVEN) << 16
-        }
+    pub(super) const fn apply(&self, r: u64) -> u64 {
+        let y = relu(self.top.wrapping_sub(r));
+        self.scaled(y & EVEN) | self.scaled(y >> 16 & EVEN) << 16
     }
 
     #[inline(always)]
     const fn scaled(&self, y: u64) -> u64 {
-        let product = y.wrapping_mul(self.scale.multiplier);
-        self.scale.offset.wrapping_sub(product) >> self.shift & self.mask
+        self.offset.wrapping_sub(y.wrapping_mul(self.multiplier)) >> self.shift & self.mask
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layer::Multipliers;
 
     #[test]
     fn lanes() {
@@ -165,45 +122,29 @@ mod tests {
     fn every_accumulator_is_scaled_as_the_definition_says() {
         let cases = [
             (1, 1, 1),
+            (2, 1, 8),
             (3, 2, 4),
             (13, 8, 4),
             (200, 12, 4),
-            (200, 13, 4),
             (256, 8, 8),
             (65_535, 16, 8),
             (65_535, 31, 8),
+            (65_535, 32, 8),
             (9, 32, 2),
             (9, 47, 8),
         ];
         for (multiplier, shift, bits) in cases {
             let multipliers = Multipliers::Layer(multiplier);
             let requantize = Requantize { multipliers, shift, bits, residual: false };
-            let scales = Scales::new(&requantize, &[multiplier]).unwrap();
-            assert_eq!(scales.narrow, shift + bits <= 16 || shift > 31);
+            let scale = Scale::new(&requantize, multiplier);
             for acc in -32_767..=32_767i32 {
                 // Its neighbours are extremes.
                 let lane = (acc + 32_768) as u64;
                 let lanes = relu(0x0001_0000_ffff_0000 | lane | lane << 32);
                 let want = u64::from(requantize.apply(acc, multiplier));
                 let top = u64::from(requantize.apply(32_767, multiplier));
-                let want = want | top << 16 | want << 32;
-                if scales.narrow {
-                    assert_eq!(scales.of::<true>(0).apply::<true>(lanes), want, "{acc} {scales:?}");
-                } else {
-                    assert_eq!(scales.of::<false>(0).apply::<false>(lanes), want, "{acc} {scales:?}");
-                }
+                assert_eq!(scale.apply(lanes), want | top << 16 | want << 32, "{acc} {scale:?}");
             }
         }
-    }
-
-    #[test]
-    fn a_scale_above_one_is_refused() {
-        let multipliers = Multipliers::Layer(5);
-        let requantize = Requantize { multipliers, shift: 2, bits: 4, residual: false };
-        assert!(Scales::new(&requantize, &[5]).is_none());
-        let multipliers = Multipliers::Layer(4);
-        assert!(Scales::new(&Requantize { multipliers, ..requantize }, &[4]).is_some());
-        let multipliers = Multipliers::Each4;
-        assert!(Scales::new(&Requantize { multipliers, ..requantize }, &[1, 16]).is_none());
     }
 }
