@@ -11,8 +11,8 @@ use super::memory::{load, store};
 use crate::layer::Weights;
 use crate::pack::Word;
 
-/// Bytes before the first one that a load near the end of the stream touches.
-const SLACK: usize = 8;
+/// Bytes behind the stream that a load of eight touches, which may begin up to 16 bytes behind its end.
+const SLACK: usize = 24;
 
 /// Fields one after another, from the most significant bit of the first byte on.
 pub(super) struct Bits {
@@ -26,13 +26,16 @@ impl Bits {
         Self { reversed: vec![0; SLACK / 8 + words * 4] }
     }
 
+    /// Room for what [`Bits::ternary_fields`] makes of so many weights.
+    pub(super) fn of_ternary_fields(count: usize) -> Self {
+        Self::of_words(count / 128 + 1)
+    }
+
     /// Puts a word at its place in the stream.
     pub(super) fn set_word(&mut self, index: usize, word: &Word) {
         let end = self.reversed.len() - index * 4;
-        let (quarters, _) = word.as_chunks::<8>();
-        for (to, quarter) in self.reversed[end - 4..end].iter_mut().rev().zip(quarters) {
-            *to = u64::from_be_bytes(*quarter).to_le();
-        }
+        let [first, second, third, fourth] = quarters(word);
+        self.reversed[end - 4..end].copy_from_slice(&[fourth, third, second, first]);
     }
 
     /// Puts word `index` of the stream at its beginning too.
@@ -47,24 +50,21 @@ impl Bits {
         self.reversed.len() * 8
     }
 
-    /// The `width` bits (1–57) from bit `at` on, which is within the stream; zeros follow its end.
+    /// The `width` bits (1–57) from bit `at` on, which is at most 16 bytes behind the stream; zeros follow its end.
     #[inline(always)]
-    pub(super) fn field(&self, at: usize, width: u32) -> u64 {
+    pub(super) fn field(&self, at: usize, width: usize) -> u64 {
         let byte = at >> 3;
-        debug_assert!((1..=57).contains(&width) && byte < self.bytes() - SLACK);
-        // SAFETY: byte `k` of the stream is below `bytes - 8`, so the load begins 1 to `bytes - 8` bytes after the start.
+        debug_assert!((1..=57).contains(&width) && byte <= self.bytes() - 8);
+        // SAFETY: the load begins 0 to `bytes - 8` bytes after the start.
         let window = unsafe { load(self.reversed.as_ptr().cast(), self.bytes() - 8 - byte) };
         window << (at & 7) >> (64 - width)
     }
 
-    /// Ternary weights, five to a byte from bit `at` on, as a stream of two-bit fields that hold `w + 1`.
-    pub(super) fn ternary_fields(&self, at: usize, count: usize) -> Self {
+    /// Ternary weights, five to a byte from bit `at` on, as a stream `to` of two-bit fields that hold `w + 1`.
+    pub(super) fn ternary_fields(&self, at: usize, count: usize, to: &mut Self) {
+        let bytes = to.bytes();
         // Four bytes, 20 weights, 40 bits at a time. A lane holds a byte; v / 3 is v · 171 >> 9 up to 255.
-        let groups = count.div_ceil(20);
-        let mut fields = Self::of_words((groups * 5).div_ceil(32));
-        let bytes = fields.bytes();
-        let stream: *mut u8 = fields.reversed.as_mut_ptr().cast();
-        for group in 0..groups {
+        for group in 0..count.div_ceil(20) {
             let four = self.field(at + group * 32, 32);
             let two = (four | four << 16) & 0x0000_ffff_0000_ffff;
             let mut lanes = (two | two << 8) & 0x00ff_00ff_00ff_00ff;
@@ -77,37 +77,42 @@ impl Bits {
             let odd = digits >> 6 & 0x000f_fc00_000f_fc00;
             let pairs = digits & 0x0000_03ff_0000_03ff | odd;
             let all = (pairs >> 32 << 20 | pairs & 0xf_ffff) << 24;
-            // SAFETY: bytes 5 · group to 5 · group + 7 of the stream, of which the last three may be the slack; it has
-            // at least 5 · (group + 1) bytes.
-            unsafe { store(stream, bytes - 8 - group * 5, all) };
+            let at = bytes - 8 - group * 5;
+            assert!(at < bytes);
+            // SAFETY: eight bytes inside, since `at` is at most `bytes - 8`. The last three are written again, or slack.
+            unsafe { store(to.reversed.as_mut_ptr().cast(), at, all) };
         }
-        fields
     }
+}
+
+/// The word as four numbers that lie in memory with their last byte first.
+fn quarters(word: &Word) -> [u64; 4] {
+    let (quarters, _) = word.as_chunks::<8>();
+    [0, 1, 2, 3].map(|index| u64::from_be_bytes(quarters[index]).to_le())
 }
 
 /// How fields become weights: `w = (u << shift) − offset`, where `u` is the field, its sign bit inverted if it has one.
 #[derive(Clone, Copy)]
 pub(super) struct Format {
     /// Bits of a field: 1, 2, 3, 4 or 8.
-    pub(super) bits: u32,
+    pub(super) bits: usize,
     /// What a field is XORed with: the sign bit of two's complement.
     pub(super) flip: u64,
     /// 1 where weights are odd numbers.
     pub(super) shift: u32,
-    /// What is taken off.
+    /// What is taken off: the largest magnitude.
     pub(super) offset: u64,
 }
 
 impl Format {
     /// The fields of a storage format; those of ternary weights are what [`Bits::ternary_fields`] gives.
-    pub(super) const fn of(weights: Weights) -> Self {
-        match weights {
-            Weights::Binary => Self { bits: 1, flip: 0, shift: 1, offset: 1 },
-            Weights::Int2 => Self { bits: 2, flip: 0, shift: 1, offset: 3 },
-            Weights::Ternary => Self { bits: 2, flip: 0, shift: 0, offset: 1 },
-            Weights::Int3 => Self { bits: 3, flip: 4, shift: 0, offset: 4 },
-            Weights::Int4 => Self { bits: 4, flip: 8, shift: 0, offset: 8 },
-            Weights::Int8 => Self { bits: 8, flip: 128, shift: 0, offset: 128 },
-        }
+    pub(super) fn of(weights: Weights) -> Self {
+        let offset = u64::from(weights.max_magnitude());
+        let (bits, flip, shift) = match weights {
+            Weights::Ternary => (2, 0, 0),
+            Weights::Binary | Weights::Int2 => (weights.code().into(), 0, 1),
+            _ => (weights.code().into(), offset, 0),
+        };
+        Self { bits, flip, shift, offset }
     }
 }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! two neighbouring outputs, six multiply-adds by one `i64.mul`; lanes 0 and 1 hold parts that nobody needs. Sums of such
-//! products stay exact in each lane as long as every lane's final value fits 16 bits, whatever carries in between.
+//! products stay exact in each lane as long as every lane's final value fits 16 bits, whatever carries in between. Where
+//! 16 bits are too few, a segment is one weight, and the two lanes of 32 bits are two outputs: nothing else changes here.
 //!
 //! A block is `T` segments for each of `G` outputs. Its `T · G` words of weights are loaded into locals once and then
 //! slid over all positions: a position costs `T` loads, `T · G` multiplications and `G` accumulators in memory, and
@@ -34,19 +35,18 @@ pub(super) struct Block {
     pub(super) rows: usize,
     /// From row to row in `x`.
     pub(super) row_step: usize,
+    /// From position to position in `x`: two values.
+    pub(super) step: usize,
     /// Positions in a row, at least one; each is two outputs wide.
     pub(super) positions: usize,
 }
 
 macro_rules! block {
-    ($(#[$doc:meta])* $name:ident, $segments:tt, $width:literal, [$($g:tt)*]) => {
-        $(#[$doc])*
-        ///
+    ($name:ident, $segments:tt, $width:literal, [$($g:tt)*]) => {
         /// # Safety
-        /// For every position `p` of every row: eight bytes at `x + row · row_step + 4 · p + offset` are readable for each
-        /// offset, the outputs' words at `from + index · from_step` are readable and those at `to` writable.
+        /// As [`Block::run`].
         #[inline(never)]
-        pub(super) unsafe fn $name(block: &Block) {
+        unsafe fn $name(block: &Block) {
             // SAFETY: as the caller says.
             unsafe {
                 let offsets = offsets!($segments, block.offsets);
@@ -55,13 +55,13 @@ macro_rules! block {
                 let mut row = block.x;
                 for _ in 0..block.rows {
                     let mut at = row;
-                    let end = row.add(4 * block.positions);
+                    let end = row.add(block.step * block.positions);
                     loop {
                         let x = values!($segments, at, offsets);
                         $(*to.add($g) = sum!($segments, *from.add($g), x, weights[$g]);)*
                         from = from.byte_add(block.from_step);
                         to = to.add($width);
-                        at = at.add(4);
+                        at = at.add(block.step);
                         if at == end {
                             break;
                         }
@@ -91,15 +91,33 @@ macro_rules! sum {
     };
 }
 
-block!(/// Twelve segments, such as four planes of a 3×3 kernel, for eight outputs.
-    twelve_by_eight, [0 1 2 3 4 5 6 7 8 9 10 11], 8, [0 1 2 3 4 5 6 7]);
-block!(/// Twelve segments for four outputs.
-    twelve_by_four, [0 1 2 3 4 5 6 7 8 9 10 11], 4, [0 1 2 3]);
-block!(/// Twelve segments for one output.
-    twelve_by_one, [0 1 2 3 4 5 6 7 8 9 10 11], 1, [0]);
-block!(/// Three segments for eight outputs.
-    three_by_eight, [0 1 2], 8, [0 1 2 3 4 5 6 7]);
-block!(/// Three segments for four outputs.
-    three_by_four, [0 1 2], 4, [0 1 2 3]);
-block!(/// Three segments for one output.
-    three_by_one, [0 1 2], 1, [0]);
+/// Every block there is, the larger ones of a width first.
+macro_rules! blocks {
+    ($($name:ident: $width:literal, $count:literal, $segments:tt, $outputs:tt;)*) => {
+        $(block!($name, $segments, $width, $outputs);)*
+
+        impl Block {
+            /// Adds the products of the first of the `left` segments, for `width` outputs, and says how many they were.
+            ///
+            /// # Safety
+            /// As many offsets, and `width` times as many weights, are readable. For every position `p` of every row:
+            /// eight bytes at `x + row · row_step + step · p + offset` are readable for each offset, the outputs' words
+            /// at `from + index · from_step` are readable and those at `to` writable.
+            pub(super) unsafe fn run(&self, left: usize, width: usize) -> usize {
+                $(if width == $width && left >= $count {
+                    // SAFETY: as the caller says.
+                    unsafe { $name(self) };
+                    return $count;
+                })*
+                unreachable!("segments come in threes, outputs by four or eight")
+            }
+        }
+    };
+}
+
+blocks! {
+    by_8_12: 8, 12, [0 1 2 3 4 5 6 7 8 9 10 11], [0 1 2 3 4 5 6 7];
+    by_8_3: 8, 3, [0 1 2], [0 1 2 3 4 5 6 7];
+    by_4_12: 4, 12, [0 1 2 3 4 5 6 7 8 9 10 11], [0 1 2 3];
+    by_4_3: 4, 3, [0 1 2], [0 1 2 3];
+}

@@ -1,406 +1,442 @@
-//! Convolutions: parameters in the form that [`crate::kernel::block`] likes, and the pass over all groups, outputs and
-//! segments.
+//! Convolutions: weights in the form that [`super::block`] likes, and the pass over all groups, outputs and segments.
 //!
 //! A kernel of `k` columns is `⌈k / 3⌉` segments a row, so an output is a list of segments whatever its kernel; the list
-//! is cut into blocks of twelve and of three, the outputs of a group into chunks of eight, four and one, and what is
-//! missing at the end of either is filled with zero weights. With a stride every column is computed and some are kept.
+//! is cut into blocks of twelve and three, the outputs of a group into chunks of eight and four, and what is missing at
+//! the end of either is filled with zero weights. With a stride every column is computed and some are kept.
+//!
+//! Accumulators lie in 16-bit lanes. A *wide* convolution, for which they are too narrow, works on a copy of its input in
+//! lanes of 32 bits, and each of its segments is a single weight.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::bits::{Bits, Format};
-use super::block::{self, Block};
-use super::memory::{Planes, load, set_value, store, value};
-use super::scale::{ONES, Scale, max, relu, saturate};
-use crate::layer::{Conv, Shape};
+use super::block::Block;
+use super::memory::{Planes, load, set_value, store};
+use super::scale::{HIGH, ONES, Scale, in_order, max, pairs, relu};
+use super::{Output, Step};
+use crate::layer::{Conv, Multipliers, Requantize};
 
-/// The upper half of a word: its two outputs.
-const OUTPUTS: u64 = 0xffff_ffff_0000_0000;
-
-/// The outputs of a chunk, where so many are left in the group.
-const fn chunk_width(left: usize) -> usize {
-    match left {
-        1 => 1,
-        2..=4 => 4,
-        _ => 8,
-    }
-}
-
-/// A convolution's parameters.
-pub(super) struct Parameters {
-    pub(super) conv: Conv,
+/// A convolution's numbers, and how it is cut up.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    kernel: usize,
+    stride: usize,
     groups: usize,
     /// Planes that an output sees.
     channels: usize,
+    /// Outputs of a group.
+    outputs: usize,
+    /// Weights of a segment, at most.
+    taps: usize,
     /// Segments of an output, a multiple of 3.
     segments: usize,
-    /// Packed weights: `[segment][output]` of each chunk, chunk after chunk.
-    weights: Vec<u64>,
-    /// For each output of each chunk, `bias + 2^15` in every lane.
-    first: Vec<u64>,
-    /// Of each output; empty where one is more than 1.
-    scales: Vec<Scale>,
-    /// Of each output.
-    pub(super) multipliers: Vec<u16>,
+    /// Bytes of a value.
+    value: usize,
 }
 
-impl Parameters {
-    /// Reads the weights from bit `at` on.
-    pub(super) fn new(
-        conv: Conv,
-        planes: usize,
-        biases: &[i32],
-        multipliers: Vec<u16>,
-        format: Format,
-        bits: &Bits,
-        at: usize,
-    ) -> Self {
-        let groups = conv.groups(planes as u16) as usize;
-        let (channels, kernel) = (planes / groups, conv.kernel as usize);
-        let across = kernel.div_ceil(3);
-        let segments = (channels * kernel * across).next_multiple_of(3);
-        let mut scales = Vec::with_capacity(multipliers.len());
-        for &multiplier in &multipliers {
-            let Some(scale) = Scale::new(&conv.requantize, multiplier) else {
-                scales.clear();
-                break;
-            };
-            scales.push(scale);
-        }
-        let mut parameters = Self {
-            conv,
+impl Shape {
+    pub(super) fn new(conv: &Conv, planes: u16, wide: bool) -> Self {
+        let (kernel, taps) = (conv.kernel as usize, if wide { 1 } else { 3 });
+        let groups = conv.groups(planes) as usize;
+        let channels = planes as usize / groups;
+        Self {
+            kernel,
+            stride: conv.stride.into(),
             groups,
             channels,
-            segments,
-            weights: vec![],
-            first: vec![],
-            scales,
-            multipliers,
-        };
-        parameters.unpack(biases, format, bits, at);
-        parameters
-    }
-
-    /// Outputs of a group.
-    const fn group_outputs(&self) -> usize {
-        self.conv.outputs as usize / self.groups
-    }
-
-    fn unpack(&mut self, biases: &[i32], format: Format, bits: &Bits, mut at: usize) {
-        let kernel = self.conv.kernel as usize;
-        let outputs = self.group_outputs();
-        let rows = self.channels * kernel;
-        let spread = Spread::new(format);
-        for group in 0..self.groups {
-            let mut output = 0;
-            while output < outputs {
-                let width = chunk_width(outputs - output);
-                let (chunk, first) = (self.weights.len(), self.first.len());
-                self.weights.resize(chunk + self.segments * width, 0);
-                self.first.resize(first + width, 1 << 15);
-                for g in 0..width.min(outputs - output) {
-                    let bias = biases[group * outputs + output + g] as i64 as u64;
-                    self.first[first + g] = bias.wrapping_add(1 << 15);
-                    let mut to = chunk + g;
-                    for _ in 0..rows {
-                        let mut left = kernel;
-                        while left > 0 {
-                            let taps = left.min(3);
-                            let width_bits = taps as u32 * format.bits;
-                            self.weights[to] = spread.segment(bits.field(at, width_bits), taps);
-                            at += width_bits as usize;
-                            to += width;
-                            left -= taps;
-                        }
-                    }
-                }
-                for word in &mut self.first[first..] {
-                    *word = word.wrapping_mul(ONES);
-                }
-                output += width;
-            }
+            outputs: conv.outputs as usize / groups,
+            taps,
+            segments: (channels * kernel * kernel.div_ceil(taps)).next_multiple_of(3),
+            value: if wide { 4 } else { 2 },
         }
+    }
+
+    /// The outputs that the next chunk has, and how many of them there are.
+    const fn chunk(&self, done: usize) -> (usize, usize) {
+        let left = self.outputs - done;
+        if left > 4 { (8, if left > 8 { 8 } else { left }) } else { (4, left) }
+    }
+
+    /// Positions in a row of the output, two columns each, those that a stride leaves out included.
+    const fn positions(&self, width: u16) -> usize {
+        ((width as usize - 1) * self.stride + 2) / 2
+    }
+
+    /// Words of offsets, of accumulators, and of values of 32 bits.
+    fn scratch(&self, step: &Step) -> [usize; 3] {
+        let output = &step.stage.output;
+        // Four or eight columns at a time reach past the last row's last position.
+        let positions = output.height as usize * self.positions(output.width) + 4;
+        let values = if self.taps == 1 { step.input.len() / 2 } else { 0 };
+        [self.segments.div_ceil(2), positions * 8, values]
     }
 }
 
-/// How three fields become a segment.
-struct Spread {
+/// Words of scratch memory that [`run`] needs.
+pub(super) fn scratch(conv: &Conv, wide: bool, step: &Step) -> usize {
+    Shape::new(conv, step.stage.input.channels, wide).scratch(step).iter().sum()
+}
+
+/// Whether four lanes are requantized at a time, and a pool can be part of it.
+pub(super) const fn is_swift(conv: &Conv, wide: bool) -> bool {
+    let Requantize { multipliers, shift, .. } = conv.requantize;
+    let largest = match multipliers {
+        Multipliers::Layer(multiplier) => multiplier as u64,
+        each => 1 << each.bits(),
+    };
+    conv.stride == 1 && !wide && largest <= 1 << shift
+}
+
+/// The weights from bit `at` on: for each chunk of outputs a word each for the accumulators to begin with, the bias and
+/// half the range in every lane, then `[segment][output]`.
+pub(super) fn unpack(
+    shape: &Shape,
+    outputs: &[Output],
     format: Format,
-    /// The field of lane 0.
-    mask: u64,
-    /// For 0 to 3 weights: what their lanes are XORed with, and what is taken off.
-    flips: [u64; 4],
-    offsets: [u64; 4],
-}
-
-impl Spread {
-    const fn new(format: Format) -> Self {
-        const LANES: [u64; 4] = [0, 1 << 32, 1 << 32 | 1 << 16, 1 << 32 | 1 << 16 | 1];
-        let mut flips = [0; 4];
-        let mut offsets = [0; 4];
-        let mut taps = 0;
-        while taps < 4 {
-            flips[taps] = LANES[taps] * format.flip;
-            offsets[taps] = LANES[taps] * format.offset;
-            taps += 1;
-        }
-        Self { format, mask: (1 << format.bits) - 1, flips, offsets }
+    bits: &Bits,
+    mut at: usize,
+) -> Vec<u64> {
+    let mut padded = 0;
+    while padded < shape.outputs {
+        padded += shape.chunk(padded).0;
     }
-
-    /// So many fields, the first one on top, as a segment that begins with them.
-    #[inline(always)]
-    fn segment(&self, fields: u64, taps: usize) -> u64 {
-        let Format { bits, shift, .. } = self.format;
-        let fields = fields << (bits * (3 - taps as u32));
-        let (mask, apart) = (self.mask, 16 - bits);
-        let lanes = (fields & mask)
-            | (fields & mask << bits) << apart
-            | (fields & mask << (2 * bits)) << (2 * apart);
-        ((lanes ^ self.flips[taps]) << shift).wrapping_sub(self.offsets[taps])
-    }
-}
-
-/// A convolution in its place in the network.
-pub(super) struct Place {
-    pub(super) input: Planes,
-    /// Planes of the convolution's output, or of the pool's after it.
-    pub(super) output: Planes,
-    /// Rows and columns before pooling.
-    shape: Shape,
-    /// Whether the largest of each 2×2 square is taken.
-    pooled: bool,
-    /// Positions in a row.
-    positions: usize,
-    /// From a position's first value to those of each segment, in bytes.
-    offsets: Vec<u32>,
-}
-
-impl Place {
-    pub(super) fn new(
-        parameters: &Parameters,
-        input: Planes,
-        shape: Shape,
-        pooled: bool,
-        output: Planes,
-    ) -> Self {
-        let kernel = parameters.conv.kernel as usize;
-        let mut offsets = Vec::with_capacity(parameters.segments);
-        for channel in 0..parameters.channels {
-            for row in 0..kernel {
-                for column in (0..kernel).step_by(3) {
-                    let value = channel * input.plane() + row * input.pitch() + column;
-                    offsets.push(2 * value as u32);
+    let mut words = vec![0; shape.groups * padded * (1 + shape.segments)];
+    let mut outputs = outputs.iter();
+    let mut chunk: *mut u64 = words.as_mut_ptr();
+    let pack = Pack::new(shape, format);
+    for _ in 0..shape.groups {
+        let mut done = 0;
+        while done < shape.outputs {
+            let (width, count) = shape.chunk(done);
+            for output in outputs.by_ref().take(count) {
+                let lanes = if shape.taps == 1 { 0x1_0000_0001 } else { ONES };
+                let half = if shape.taps == 1 { 0x8000_0000_8000_0000 } else { HIGH };
+                // SAFETY: the chunk has `width` words for the first and for each segment, of which these are the
+                // output's. The fields are the layer's.
+                unsafe {
+                    *chunk = (output.bias as i64 as u64).wrapping_mul(lanes).wrapping_add(half);
+                    at = if shape.kernel == 3 && shape.taps == 3 && format.bits <= 4 {
+                        pack.kernels(bits, at, shape.channels, chunk, width)
+                    } else {
+                        pack.rows(bits, at, shape, chunk, width)
+                    };
+                    chunk = chunk.add(1);
                 }
             }
+            // SAFETY: the next chunk, or the end.
+            chunk = unsafe { chunk.add(width * (1 + shape.segments) - count) };
+            done += count;
         }
-        // Segments of zeros may look anywhere.
-        offsets.resize(parameters.segments, 0);
-        let columns = (shape.width as usize - 1) * parameters.conv.stride as usize + 1;
-        Self { input, output, shape, pooled, positions: columns.div_ceil(2), offsets }
+    }
+    words
+}
+
+/// How fields become segments.
+struct Pack {
+    format: Format,
+    /// Nine times what a field is XORed with.
+    flips: u64,
+    /// 1 in each lane of a full segment.
+    lanes: u64,
+}
+
+impl Pack {
+    fn new(shape: &Shape, format: Format) -> Self {
+        let flips = (0..9).fold(0, |flips, _| flips << format.bits | format.flip);
+        let lanes = if shape.taps == 1 { 1 } else { 1 | 1 << 16 | 1 << 32 };
+        Self { format, flips, lanes }
     }
 
-    /// Words of accumulators that [`run`] needs.
-    pub(super) fn accumulators(&self) -> usize {
-        // Sums of four or eight columns reach past the last row's last position.
-        (self.shape.height as usize * self.positions + 4) * 8
+    /// The segments of so many 3×3 kernels of fields of up to four bits; the bit after them is returned.
+    ///
+    /// # Safety
+    /// A word for each segment, `step` words apart from the one after `to` on, is writable.
+    unsafe fn kernels(
+        &self,
+        bits: &Bits,
+        mut at: usize,
+        count: usize,
+        mut to: *mut u64,
+        step: usize,
+    ) -> usize {
+        let Format { bits: field, shift, offset, .. } = self.format;
+        let row = 3 * field;
+        // Copies of a row's three fields that do not touch each other, of which each lane takes one field.
+        let apart = 16 - field;
+        let copies = 1 | 1 << apart | 1 << (2 * apart);
+        let mask = ((1 << row) - 1) << shift;
+        let lanes = (self.lanes * ((1 << field) - 1)) << shift;
+        let offsets = self.lanes * offset;
+        let pack = |fields: u64| ((fields & mask) * copies & lanes).wrapping_sub(offsets);
+        for _ in 0..count {
+            let fields = (bits.field(at, 3 * row) ^ self.flips) << shift;
+            // SAFETY: as the caller says.
+            unsafe {
+                to = to.add(step);
+                *to = pack(fields >> (2 * row));
+                to = to.add(step);
+                *to = pack(fields >> row);
+                to = to.add(step);
+                *to = pack(fields);
+            }
+            at += 3 * row;
+        }
+        at
     }
 
-    /// Whether four lanes are requantized at a time, and a pool can be part of it.
-    pub(super) fn is_swift(parameters: &Parameters) -> bool {
-        parameters.conv.stride == 1 && !parameters.scales.is_empty()
+    /// The segments of an output; the bit after them is returned.
+    ///
+    /// # Safety
+    /// As [`Pack::kernels`].
+    unsafe fn rows(
+        &self,
+        bits: &Bits,
+        mut at: usize,
+        shape: &Shape,
+        mut to: *mut u64,
+        step: usize,
+    ) -> usize {
+        let Format { bits: field, shift, offset, .. } = self.format;
+        let mask = (1 << field) - 1;
+        for _ in 0..shape.channels * shape.kernel {
+            let mut left = shape.kernel;
+            while left > 0 {
+                let taps = left.min(shape.taps);
+                let missing = shape.taps - taps;
+                let fields = bits.field(at, taps * field) << (missing * field) ^ self.flips;
+                let lane = |index: usize| (fields >> (index * field) & mask) << (16 * index);
+                let all = ((lane(2) | lane(1) | lane(0)) << shift) & self.lanes * 0xffff;
+                // The lanes of missing weights are zero.
+                let taken = u64::MAX << (16 * missing);
+                // SAFETY: as the caller says.
+                unsafe {
+                    to = to.add(step);
+                    *to = (all & taken).wrapping_sub(self.lanes * offset & taken);
+                }
+                at += taps * field;
+                left -= taps;
+            }
+        }
+        at
     }
 }
 
-/// The convolution of the planes in `memory`.
+/// The convolution, with the pool but without what a residual layer adds.
 ///
 /// # Safety
-/// `memory` holds the place's planes where they say, `accumulators` as many words as [`Place::accumulators`].
+/// `memory` holds the step's planes, the input with the convolution's padding as its border; `scratch` has as many words
+/// as [`scratch()`] says; `outputs` and `weights` are those that [`unpack`] used and made.
 pub(super) unsafe fn run(
-    parameters: &Parameters,
-    place: &Place,
+    conv: &Conv,
+    wide: bool,
+    outputs: &[Output],
+    weights: &[u64],
+    step: &Step,
     memory: *mut u8,
-    accumulators: *mut u64,
+    scratch: *mut u64,
 ) {
-    let outputs = parameters.group_outputs();
-    let stride = parameters.conv.stride as usize;
-    let (mut weights, mut first) = (parameters.weights.as_ptr(), parameters.first.as_ptr());
-    for group in 0..parameters.groups {
-        let plane = group * parameters.channels * place.input.plane();
-        let mut output = 0;
-        while output < outputs {
-            let width = chunk_width(outputs - output);
+    let Step { stage, input, .. } = step;
+    let shape = Shape::new(conv, stage.input.channels, wide);
+    let [offset_words, accumulator_words, _] = shape.scratch(step);
+    let offsets: *mut u32 = scratch.cast();
+    // SAFETY: the parts of the scratch memory.
+    let accumulators = unsafe { scratch.add(offset_words) };
+    // SAFETY: the region of the input.
+    let mut x: *const u8 = unsafe { memory.add(2 * input.start) };
+    // SAFETY: the parts of the scratch memory have the lengths that are used.
+    unsafe {
+        shape.offsets(input, offsets);
+        if wide {
+            let copy = accumulators.add(accumulator_words);
+            widen(x, input.len(), copy);
+            x = copy.cast();
+        }
+    }
+    let positions = shape.positions(stage.output.width);
+    let mut weights = weights.as_ptr();
+    let mut outputs = outputs.iter();
+    let mut plane = 0;
+    for _ in 0..shape.groups {
+        let mut done = 0;
+        while done < shape.outputs {
+            let (width, count) = shape.chunk(done);
             let mut block = Block {
-                // SAFETY: the first value of a plane, its border included.
-                x: unsafe { memory.add(2 * (place.input.start + plane)) },
-                offsets: place.offsets.as_ptr(),
-                weights,
-                from: first,
+                x,
+                offsets,
+                // SAFETY: behind the first words.
+                weights: unsafe { weights.add(width) },
+                from: weights,
                 from_step: 0,
                 to: accumulators,
-                rows: place.shape.height as usize,
-                row_step: 2 * stride * place.input.pitch(),
-                positions: place.positions,
+                rows: stage.output.height.into(),
+                row_step: shape.value * shape.stride * input.pitch(),
+                step: 2 * shape.value,
+                positions,
             };
-            let mut left = parameters.segments;
+            let mut left = shape.segments;
             while left > 0 {
-                let segments = if left < 12 { 3 } else { 12 };
-                // SAFETY: `segments` offsets and `segments · width` weights are left. The rows and columns of the
-                // positions are the convolution's, so that every load begins inside the padded planes, and ends at most
-                // three values behind them. `accumulators` has a word for each position and output.
+                // SAFETY: as many offsets as segments are left, and `width` times as many weights. The rows and columns of
+                // the positions are the convolution's, so that every load begins inside the padded planes, and ends at
+                // most three values behind them. There is an accumulator for each position and output.
                 unsafe {
-                    match (segments, width) {
-                        (12, 8) => block::twelve_by_eight(&block),
-                        (12, 4) => block::twelve_by_four(&block),
-                        (12, _) => block::twelve_by_one(&block),
-                        (_, 8) => block::three_by_eight(&block),
-                        (_, 4) => block::three_by_four(&block),
-                        (_, _) => block::three_by_one(&block),
-                    }
+                    let segments = block.run(left, width);
                     block.offsets = block.offsets.add(segments);
                     block.weights = block.weights.add(segments * width);
+                    left -= segments;
                 }
                 block.from = accumulators;
                 block.from_step = width * 8;
-                left -= segments;
             }
-            // SAFETY: the chunk's weights and first words.
-            unsafe {
-                weights = weights.add(parameters.segments * width);
-                first = first.add(width);
+            weights = block.weights;
+            for (g, output) in outputs.by_ref().take(count).enumerate() {
+                // SAFETY: the accumulators of the chunk's output `g`; as the caller says.
+                unsafe {
+                    let sums = Sums { words: accumulators.add(g), width, positions };
+                    if !is_swift(conv, wide) {
+                        one_by_one(conv, &shape, output, step, plane, sums, memory);
+                    } else if step.pooled {
+                        lanes::<true>(conv, output, &step.output, plane, sums, memory);
+                    } else {
+                        lanes::<false>(conv, output, &step.output, plane, sums, memory);
+                    }
+                }
+                plane += 1;
             }
-            let count = width.min(outputs - output);
-            for g in 0..count {
-                let index = group * outputs + output + g;
-                // SAFETY: the accumulators of the chunk's output `g`, and the planes of output `index`.
-                unsafe { finish(parameters, place, index, accumulators.add(g), width, memory) };
+            done += count;
+        }
+        x = x.wrapping_add(shape.value * shape.channels * input.plane());
+    }
+}
+
+impl Shape {
+    /// From a position's first value to those of each segment.
+    ///
+    /// # Safety
+    /// `to` has room for them.
+    unsafe fn offsets(&self, input: &Planes, to: *mut u32) {
+        let (mut plane, mut row, mut column) = (0, 0, 0);
+        for index in 0..self.segments {
+            // Segments of zeros, at the end, may look anywhere: behind the last plane they would look too far.
+            let value = if plane < self.channels * input.plane() { plane + row + column } else { 0 };
+            // SAFETY: as the caller says.
+            unsafe { *to.add(index) = (self.value * value) as u32 };
+            column += self.taps;
+            if column >= self.kernel {
+                column = 0;
+                row += input.pitch();
+                if row == self.kernel * input.pitch() {
+                    row = 0;
+                    plane += input.plane();
+                }
             }
-            output += count;
         }
     }
 }
 
-/// Accumulators to activations, of one output.
+/// Copies values into lanes of 32 bits.
 ///
 /// # Safety
-/// As [`run`]; `accumulators` are those of the output, `width` words apart.
-unsafe fn finish(
-    parameters: &Parameters,
-    place: &Place,
-    index: usize,
-    accumulators: *const u64,
-    width: usize,
-    memory: *mut u8,
-) {
-    let swift = Place::is_swift(parameters);
-    // SAFETY: as the caller says.
-    unsafe {
-        match (swift, place.pooled, parameters.conv.requantize.residual) {
-            (true, true, _) => {
-                lanes::<true, false>(parameters, place, index, accumulators, width, memory)
-            }
-            (true, false, false) => {
-                lanes::<false, false>(parameters, place, index, accumulators, width, memory)
-            }
-            (true, false, true) => {
-                lanes::<false, true>(parameters, place, index, accumulators, width, memory)
-            }
-            (false, ..) => one_by_one(parameters, place, index, accumulators, width, memory),
+/// `x` is as many values, a multiple of 4, and `to` half as many words.
+unsafe fn widen(x: *const u8, values: usize, to: *mut u64) {
+    for index in 0..values / 4 {
+        // SAFETY: as the caller says.
+        unsafe {
+            let four = load(x, 8 * index);
+            let two = |v: u64| v & 0xffff | (v & 0xffff_0000) << 16;
+            store(to.cast(), 16 * index, two(four));
+            store(to.cast(), 16 * index + 8, two(four >> 32));
         }
     }
 }
 
-/// Four outputs at a time.
+/// The accumulators of an output.
+#[derive(Clone, Copy)]
+struct Sums {
+    words: *const u64,
+    /// Words from position to position.
+    width: usize,
+    /// Positions in a row.
+    positions: usize,
+}
+
+/// Accumulators to activations, four at a time.
 ///
 /// # Safety
-/// As [`finish`].
-unsafe fn lanes<const POOLED: bool, const RESIDUAL: bool>(
-    parameters: &Parameters,
-    place: &Place,
-    index: usize,
-    accumulators: *const u64,
-    width: usize,
+/// As [`run`]; the convolution is [swift](is_swift).
+unsafe fn lanes<const POOLED: bool>(
+    conv: &Conv,
+    output: &Output,
+    planes: &Planes,
+    plane: usize,
+    sums: Sums,
     memory: *mut u8,
 ) {
-    let scale = parameters.scales[index];
-    let limit = u64::from(parameters.conv.requantize.max());
-    let Shape { height, width: columns, .. } = place.output.shape;
-    let quads = (columns as usize).div_ceil(4);
-    // The lanes of a row's last four that are columns.
-    let last = u64::MAX >> (16 * (4 * quads - columns as usize));
-    let row_words = place.positions * width;
-    for row in 0..height as usize {
-        let to = 2 * (place.output.first(index) + row * place.output.pitch());
-        let residual = 2 * (place.input.first(index) + row * place.input.pitch());
+    let scale = Scale::new(&conv.requantize, output.multiplier);
+    let Sums { mut words, width, positions } = sums;
+    let row_words = positions * width;
+    let mut to = 2 * planes.first(plane);
+    for _ in 0..planes.shape.height {
         // SAFETY: as the caller says: a row's words, and those after it, are inside the accumulators. A row's last four
         // lanes may reach behind it, where zeros go: to the border, or to what is written later.
         unsafe {
-            let mut words = accumulators.add(if POOLED { 2 * row } else { row } * row_words);
             let four = |words: *const u64| {
-                let (left, right) = (*words, *words.add(width));
-                relu(left >> 32 | right & OUTPUTS)
+                let right = *words.add(width) >> 32 << 32;
+                relu(*words >> 32 | right)
             };
-            let mut at = to;
-            let end = to + 8 * quads;
-            let mut value = 0;
-            while at < end {
+            let (mut from, mut at) = (words, to);
+            let end = to + 8 * planes.quads();
+            loop {
                 if POOLED {
-                    let below = words.add(row_words);
-                    let left = max(four(words), four(below));
-                    let (right, below) = (words.add(2 * width), below.add(2 * width));
-                    let right = max(four(right), four(below));
-                    // Columns 0 4 2 6 and 1 5 3 7.
-                    const EVEN: u64 = 0x0000_ffff_0000_ffff;
-                    let columns = max(
-                        left & EVEN | (right & EVEN) << 16,
-                        left >> 16 & EVEN | right & (EVEN << 16),
-                    );
-                    let (low, high) = scale.halves(columns);
-                    let low = (low | low >> 16) & u64::from(u32::MAX);
-                    value = low | (high | high >> 16) << 32;
-                    words = words.add(4 * width);
+                    let below = from.add(row_words);
+                    let left = max(four(from), four(below));
+                    let right = max(four(from.add(2 * width)), four(below.add(2 * width)));
+                    let (even, odd) = pairs(left, right);
+                    store(memory, at, in_order(scale.apply(max(even, odd))));
+                    from = from.add(4 * width);
                 } else {
-                    value = scale.apply(four(words));
-                    words = words.add(2 * width);
+                    store(memory, at, scale.apply(four(from)));
+                    from = from.add(2 * width);
                 }
-                if RESIDUAL {
-                    value = saturate(value + load(memory, residual + at - to), limit);
-                }
-                store(memory, at, value);
                 at += 8;
+                if at == end {
+                    break;
+                }
             }
-            store(memory, end - 8, value & last);
+            planes.end_row(memory, end);
         }
+        words = words.wrapping_add(if POOLED { 2 * row_words } else { row_words });
+        to += 2 * planes.pitch();
     }
 }
 
-/// One output after another: with a stride, or with a scale above 1.
+/// Accumulators to activations, one after another.
 ///
 /// # Safety
-/// As [`finish`].
+/// As [`run`].
 unsafe fn one_by_one(
-    parameters: &Parameters,
-    place: &Place,
-    index: usize,
-    accumulators: *const u64,
-    width: usize,
+    conv: &Conv,
+    shape: &Shape,
+    output: &Output,
+    step: &Step,
+    plane: usize,
+    sums: Sums,
     memory: *mut u8,
 ) {
-    let Conv { stride, requantize, .. } = parameters.conv;
-    let multiplier = parameters.multipliers[index];
-    for row in 0..place.shape.height as usize {
-        let to = place.output.first(index) + row * place.output.pitch();
-        let residual = place.input.first(index) + row * place.input.pitch();
-        for column in 0..place.shape.width as usize {
-            let computed = column * stride as usize;
+    for row in 0..step.output.shape.height as usize {
+        let to = step.output.first(plane) + row * step.output.pitch();
+        for column in 0..step.output.shape.width as usize {
+            let computed = column * shape.stride;
+            let position = row * sums.positions + computed / 2;
             // SAFETY: as the caller says.
             unsafe {
-                let word = *accumulators.add((row * place.positions + computed / 2) * width);
-                let lane = (word >> (32 + 16 * (computed % 2))) as u16;
-                let mut activation = requantize.apply(i32::from(lane) - (1 << 15), multiplier);
-                if requantize.residual {
-                    let x = value(memory, residual + column) as u8;
-                    activation = activation.saturating_add(x).min(requantize.max());
-                }
+                let word = *sums.words.add(position * sums.width);
+                let acc = if shape.taps == 1 {
+                    (word >> (32 * (computed % 2))) as u32 as i64 - (1 << 31)
+                } else {
+                    (word >> (32 + 16 * (computed % 2))) as u16 as i64 - (1 << 15)
+                };
+                let activation = conv.requantize.apply(acc as i32, output.multiplier);
                 set_value(memory, to + column, activation.into());
             }
         }

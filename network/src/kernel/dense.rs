@@ -4,141 +4,175 @@
 //! `Σ x·w = (Σ x·u << shift) − offset · Σ x`. Two sums lie in the halves of a word, and none can overflow: 65,535 inputs of
 //! 255 · 255 fit 32 bits.
 
-use alloc::vec;
-use alloc::vec::Vec;
-
 use super::WordSource;
 use super::bits::{Bits, Format};
-use super::memory::{Planes, value};
+use super::memory::value;
 use crate::layer::Weights;
 
-/// Where the rows are.
-pub(super) enum Rows {
-    /// Among the words that are not streamed, from a bit on.
-    Held(usize),
-    /// The same, ternary: two-bit fields.
-    Ternary(Bits),
-    /// In words from one on; read where an input is not zero.
-    Streamed(Stream),
-}
+/// Outputs whose sums are in locals at a time.
+const CHUNK: usize = 12;
 
-/// Rows that are read from words, as many of these at a time as a row touches.
+/// Where rows are read from words.
 pub(super) struct Stream {
-    weights: Weights,
     first_word: u32,
+    /// The words that a row touches.
     buffer: Bits,
-    /// Index of the word that was read last, and its place in the buffer.
-    held: Option<(u32, usize)>,
+    /// The row's two-bit fields, where weights are ternary.
+    fields: Bits,
 }
 
 impl Stream {
     pub(super) fn new(weights: Weights, outputs: usize, first_word: u32) -> Self {
         // A row may begin and end inside a word.
         let words = weights.bits(outputs + 8).div_ceil(256) + 1;
-        Self { weights, first_word, buffer: Bits::of_words(words), held: None }
-    }
-
-    /// Reads the row of an input into the buffer and says at which bit there it begins. Inputs come in ascending order.
-    fn read(&mut self, words: &mut impl WordSource, first: usize, count: usize) -> usize {
-        let end = self.weights.bits(first + count);
-        let start = match self.weights {
-            Weights::Ternary => first / 5 * 8,
-            weights => weights.bits(first),
-        };
-        let (from, to) = ((start / 256) as u32, ((end - 1) / 256) as u32);
-        for (place, index) in (from..=to).enumerate() {
-            match self.held {
-                Some((held, at)) if held == index => self.buffer.repeat_first(at),
-                _ => self.buffer.set_word(place, &words.word(self.first_word + index)),
-            }
-        }
-        self.held = Some((to, (to - from) as usize));
-        start % 256
+        let fields = Bits::of_ternary_fields(outputs + 8);
+        Self { first_word, buffer: Bits::of_words(words), fields }
     }
 }
 
-/// A dense layer's weights and the start of its sums.
-pub(super) struct Parameters {
-    outputs: usize,
-    format: Format,
-    rows: Rows,
-    biases: Vec<i32>,
-    /// For each four outputs: sums of the last and the second, and of the third and the first.
-    sums: Vec<[u64; 2]>,
-    /// The accumulators of the image that was run last.
-    pub(super) accumulators: Vec<i32>,
+/// The rows of a dense layer.
+pub(super) struct Rows<'a> {
+    pub(super) weights: Weights,
+    pub(super) outputs: usize,
+    /// The first bit of the first row.
+    pub(super) at: usize,
+    /// Where they are, if not streamed.
+    pub(super) held: &'a Bits,
+    pub(super) stream: Option<&'a mut Stream>,
 }
 
-impl Parameters {
-    pub(super) fn new(weights: Weights, rows: Rows, biases: Vec<i32>) -> Self {
-        let outputs = biases.len();
-        let sums = vec![[0; 2]; outputs.div_ceil(4)];
-        let accumulators = vec![0; outputs];
-        Self { outputs, format: Format::of(weights), rows, biases, sums, accumulators }
-    }
+/// Words of scratch memory that [`Rows::run`] needs.
+pub(super) const fn scratch(outputs: usize) -> usize {
+    outputs.next_multiple_of(CHUNK) / 2
+}
 
-    /// Forgets what words were read for an earlier image.
-    fn begin(&mut self) {
-        self.sums.fill([0; 2]);
-        if let Rows::Streamed(stream) = &mut self.rows {
-            stream.held = None;
-        }
-    }
-
-    /// Computes the accumulators of `input`, whose planes have no borders. `head` are the words that are not streamed.
+impl Rows<'_> {
+    /// Multiplies `count` inputs, from value `first` on, with their rows; then [`Rows::product`] gives the results. Returns
+    /// the sum of the inputs.
     ///
     /// # Safety
-    /// `memory` holds the input.
+    /// `memory` holds the inputs, `sums` as many words as [`scratch`] says.
     pub(super) unsafe fn run(
         &mut self,
-        head: &Bits,
-        input: &Planes,
+        first: usize,
+        count: usize,
         memory: *const u8,
         words: &mut impl WordSource,
-    ) {
-        self.begin();
-        let Format { bits, flip, shift, offset } = self.format;
-        let mut total = 0;
-        for i in 0..input.shape.len() {
-            // SAFETY: planes without borders lie one after another.
-            let x = u64::from(unsafe { value(memory, input.start + i) });
-            if x == 0 {
-                continue;
-            }
-            total += x;
-            let ternary;
-            let (fields, mut at) = match &mut self.rows {
-                Rows::Held(first) => (head, *first + i * self.outputs * bits as usize),
-                Rows::Ternary(fields) => (&*fields, i * self.outputs * bits as usize),
-                Rows::Streamed(stream) => {
-                    let first = i * self.outputs;
-                    let at = stream.read(words, first, self.outputs);
-                    if let Weights::Ternary = stream.weights {
-                        let skipped = first % 5;
-                        ternary = stream.buffer.ternary_fields(at, skipped + self.outputs);
-                        (&ternary, 2 * skipped)
+        sums: *mut u64,
+    ) -> u64 {
+        let format = Format::of(self.weights);
+        // SAFETY: as the caller says.
+        unsafe {
+            sums.write_bytes(0, scratch(self.outputs));
+            let inputs = Inputs { memory, first, count };
+            let Some(stream) = &mut self.stream else {
+                return multiply(format, self.held, self.at, self.outputs, inputs, sums);
+            };
+            let mut total = 0;
+            // Index of the word that was read last, and its place in the buffer.
+            let mut last = (u32::MAX, 0);
+            for i in 0..count {
+                if value(memory, first + i) == 0 {
+                    continue;
+                }
+                // Row `i` is weights `begin` to `begin + outputs`.
+                let begin = i * self.outputs;
+                let end = self.weights.bits(begin + self.outputs);
+                let ternary = matches!(self.weights, Weights::Ternary);
+                let start = if ternary { begin / 5 * 8 } else { self.weights.bits(begin) };
+                let (from, to) = ((start / 256) as u32, ((end - 1) / 256) as u32);
+                for index in from..=to {
+                    if index == last.0 {
+                        stream.buffer.repeat_first(last.1);
                     } else {
-                        (&stream.buffer, at)
+                        let word = words.word(stream.first_word + index);
+                        stream.buffer.set_word((index - from) as usize, &word);
                     }
                 }
-            };
-            let mask = (1 << bits) - 1;
-            let flips = flip * (1 | 1 << bits | 1 << (2 * bits) | 1 << (3 * bits));
-            let mut left = self.outputs;
-            for sums in &mut self.sums {
-                let count = left.min(4) as u32;
-                let four = fields.field(at, count * bits) << ((4 - count) * bits) ^ flips;
-                sums[0] += x * (four & mask | (four >> (2 * bits) & mask) << 32);
-                sums[1] += x * (four >> bits & mask | (four >> (3 * bits) & mask) << 32);
-                at += (count * bits) as usize;
-                left -= count as usize;
+                last = (to, (to - from) as usize);
+                let inputs = Inputs { memory, first: first + i, count: 1 };
+                let (mut fields, mut at) = (&stream.buffer, start % 256);
+                if ternary {
+                    let skipped = begin % 5;
+                    fields.ternary_fields(at, skipped + self.outputs, &mut stream.fields);
+                    (fields, at) = (&stream.fields, 2 * skipped);
+                }
+                total += multiply(format, fields, at, self.outputs, inputs, sums);
             }
-        }
-        let offset = offset * total;
-        for (j, (acc, bias)) in self.accumulators.iter_mut().zip(&self.biases).enumerate() {
-            let [even, odd] = self.sums[j / 4];
-            let sum = [odd >> 32, even >> 32, odd, even][j % 4] & u64::from(u32::MAX);
-            *acc = bias.wrapping_add(((sum << shift).wrapping_sub(offset)) as i32);
+            total
         }
     }
+
+    /// `Σ x·w` of an output, after [`Rows::run`], which returned `total`.
+    ///
+    /// # Safety
+    /// As [`Rows::run`]; the output is one.
+    pub(super) unsafe fn product(&self, output: usize, total: u64, sums: *const u64) -> i32 {
+        let Format { shift, offset, .. } = Format::of(self.weights);
+        // The second and the last of four in one word, the first and the third in the next, the earlier one on top.
+        let four = output % 4;
+        // SAFETY: as the caller says.
+        let word = unsafe { *sums.add(output / 4 * 2 + (four % 2 ^ 1)) };
+        let sum = word >> (32 * (four / 2 ^ 1)) & 0xffff_ffff;
+        (sum << shift).wrapping_sub(offset * total) as i32
+    }
+}
+
+/// So many values from one on.
+struct Inputs {
+    memory: *const u8,
+    first: usize,
+    count: usize,
+}
+
+/// Adds the products of the inputs with their rows, which begin at bit `at`; returns the sum of the inputs.
+///
+/// # Safety
+/// The inputs are in memory, and `sums` as [`Rows::run`] says.
+#[inline(never)]
+unsafe fn multiply(
+    format: Format,
+    fields: &Bits,
+    mut at: usize,
+    outputs: usize,
+    inputs: Inputs,
+    mut sums: *mut u64,
+) -> u64 {
+    let bits = format.bits;
+    let flips = format.flip * (1 | 1 << bits | 1 << (2 * bits) | 1 << (3 * bits));
+    let mask = ((1 << bits) - 1) * 0x1_0000_0001;
+    // Fields 0 and 2 of four, counted from the last, in the halves of a word.
+    let halves = |fields: u64| (fields | fields << (32 - 2 * bits)) & mask;
+    let mut total = 0;
+    for _ in 0..outputs.div_ceil(CHUNK) {
+        // SAFETY: as the caller says.
+        let [mut s0, mut s1, mut s2, mut s3, mut s4, mut s5] =
+            unsafe { sums.cast::<[u64; CHUNK / 2]>().read() };
+        total = 0;
+        let mut bit = at;
+        for i in inputs.first..inputs.first + inputs.count {
+            // SAFETY: as the caller says.
+            let x = u64::from(unsafe { value(inputs.memory, i) });
+            if x != 0 {
+                total += x;
+                // Behind the row may lie other fields, or nothing: their sums are not used.
+                let four = |index: usize| fields.field(bit + index * 4 * bits, 4 * bits) ^ flips;
+                let (a, b, c) = (four(0), four(1), four(2));
+                s0 += x * halves(a);
+                s1 += x * halves(a >> bits);
+                s2 += x * halves(b);
+                s3 += x * halves(b >> bits);
+                s4 += x * halves(c);
+                s5 += x * halves(c >> bits);
+            }
+            bit += outputs * bits;
+        }
+        // SAFETY: as the caller says.
+        unsafe {
+            sums.cast::<[u64; CHUNK / 2]>().write([s0, s1, s2, s3, s4, s5]);
+            sums = sums.add(CHUNK / 2);
+        }
+        at += CHUNK * bits;
+    }
+    total
 }

@@ -4,228 +4,93 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::bits::{Bits, Format};
-use super::dense::{self, Rows, Stream};
+use super::dense::Stream;
 use super::memory::Planes;
-use super::pool::Kind;
 use super::scale::MAX_LANE;
-use super::{Model, Step, Work, conv, wide};
+use super::{Model, Output, Parameters, Step, conv, dense};
 use crate::header::{Header, Stage};
-use crate::layer::{Conv, Layer, Multipliers, Shape, Stored, Weights};
+use crate::layer::{Conv, Dense, Layer, Multipliers, Shape, Stored, Weights};
 
-/// A model that is being loaded.
-pub(super) struct Loader<'a> {
-    stages: &'a [Stage],
-    /// The first bit that was not read.
-    at: usize,
-    /// The first word of the next streamed weights.
-    stream: u32,
-    /// For each of the network's parameters that are a convolution's: index among those in lanes, and among the others.
-    convs: Vec<(usize, usize)>,
-    /// Regions of activations. Those that are equal in all but their start share their zeros, so they are used in turn.
-    regions: Vec<Planes>,
+/// The model of a header, of which `bits` are the words that are not streamed.
+pub(super) fn load(header: &Header, bits: Bits) -> Model {
+    let stages = header.stages();
+    let input = header.input();
+    let mut regions = Regions::default();
+    let first = regions.next(input.cropped(), border(stages, 0));
+    let mut model = Model {
+        input,
+        first,
+        steps: Vec::with_capacity(stages.len()),
+        parameters: Vec::with_capacity(stages.len()),
+        bits,
+        memory: vec![],
+        scratch: 0,
+        logits: vec![0; header.classes()],
+    };
+    let mut scratch = 0;
+    let (mut at, mut stream) = (0, header.head_words());
+    let mut planes = first;
+    let mut index = 0;
+    while let Some(stage) = stages.get(index) {
+        let layer = index;
+        index += 1;
+        if let Some(stored) = stage.own() {
+            let wide = stages.iter().any(|other| is_wide(other, stage.parameters));
+            let parameters = read(&model.bits, &mut at, &mut stream, stage, &stored, wide);
+            model.parameters.push(parameters);
+        }
+        let mut step = Step { layer, stage: *stage, input: planes, output: planes, pooled: false };
+        let mut shape = stage.output;
+        match stage.computed {
+            Layer::Conv(conv) => {
+                let wide = model.parameters[step.parameters()].wide;
+                if !conv.requantize.residual
+                    && conv::is_swift(&conv, wide)
+                    && let Layer::MaxPool { size: 2 } = stages[index].layer
+                {
+                    step.pooled = true;
+                    shape = stages[index].output;
+                    index += 1;
+                }
+                scratch = scratch.max(conv::scratch(&conv, wide, &step));
+            }
+            Layer::Dense(_) | Layer::Logits(_) => {
+                scratch = scratch.max(dense::scratch(shape.channels.into()));
+            }
+            _ => {}
+        }
+        planes = regions.next(shape, border(stages, index));
+        step.output = planes;
+        model.steps.push(step);
+    }
+    model.scratch = regions.end / 4;
+    model.memory = vec![0; model.scratch + scratch];
+    model
+}
+
+/// Regions of activations, one after another.
+#[derive(Default)]
+struct Regions {
+    /// The region that was in use before the last one, and the last one.
+    last: [Option<Planes>; 2],
     /// Values in all regions.
-    values: usize,
-    accumulators: usize,
-    model: Model,
+    end: usize,
 }
 
-/// Biases, multipliers and the place of the weights: a stream of fields and the bit at which it begins.
-struct Read {
-    biases: Vec<i32>,
-    multipliers: Vec<u16>,
-    /// Ternary weights, as two-bit fields.
-    ternary: Option<Bits>,
-    at: usize,
-}
-
-impl<'a> Loader<'a> {
-    /// `bits` are the words that are not streamed.
-    pub(super) fn new(header: &'a Header, bits: Bits) -> Self {
-        let input = header.input();
-        let stages = header.stages();
-        let mut loader = Self {
-            stages,
-            at: 0,
-            stream: header.head_words(),
-            convs: vec![],
-            regions: vec![],
-            values: 0,
-            accumulators: 0,
-            model: Model {
-                input,
-                first: Planes { start: 0, shape: input.cropped(), border: border(stages, 0) },
-                steps: Vec::with_capacity(stages.len()),
-                bits,
-                convs: vec![],
-                wides: vec![],
-                denses: vec![],
-                memory: vec![],
-                accumulators: 0,
-            },
+impl Regions {
+    /// Planes of this shape with this border, beside the last ones. Those in use before are taken again where all but their
+    /// contents is the same, their zeros included.
+    fn next(&mut self, shape: Shape, border: usize) -> Planes {
+        let next = match self.last[0] {
+            Some(region) if region.shape == shape && region.border == border => region,
+            _ => {
+                let region = Planes { start: self.end, shape, border };
+                self.end += region.len();
+                region
+            }
         };
-        loader.model.first = loader.region(input.cropped(), border(stages, 0), None);
-        loader
-    }
-
-    /// Reads everything.
-    pub(super) fn load(mut self) -> Model {
-        let mut input = self.model.first;
-        let mut index = 0;
-        while let Some(stage) = self.stages.get(index) {
-            let layer = index;
-            let mut output = stage.output;
-            index += 1;
-            let work = match stage.computed {
-                Layer::Conv(conv) => {
-                    let parameters = stage.parameters.unwrap_or(0);
-                    if stage.own().is_some() {
-                        self.conv(stage, conv, parameters);
-                    }
-                    let (lanes, wide) = self.convs[parameters];
-                    if fits_lanes(stage) {
-                        let pooled = conv::Place::is_swift(&self.model.convs[lanes])
-                            && !conv.requantize.residual
-                            && matches!(self.stages[index].layer, Layer::MaxPool { size: 2 });
-                        if pooled {
-                            output = self.stages[index].output;
-                            index += 1;
-                        }
-                        let output = self.region(output, border(self.stages, index), Some(input));
-                        let parameters = &self.model.convs[lanes];
-                        let place =
-                            conv::Place::new(parameters, input, stage.output, pooled, output);
-                        self.accumulators = self.accumulators.max(place.accumulators());
-                        input = output;
-                        Work::Conv(lanes, place)
-                    } else {
-                        let from = input;
-                        input = self.region(output, border(self.stages, index), Some(input));
-                        Work::Wide(wide, from, input)
-                    }
-                }
-                Layer::Dense(dense) => {
-                    let multipliers = self.dense(stage);
-                    let from = input;
-                    input = self.region(output, border(self.stages, index), Some(input));
-                    let dense_index = self.model.denses.len() - 1;
-                    Work::Dense(dense_index, dense.requantize, multipliers, from, input)
-                }
-                Layer::Logits(_) => {
-                    self.dense(stage);
-                    Work::Logits(self.model.denses.len() - 1, input)
-                }
-                Layer::MaxPool { size } => self.pool(Kind::Max, size, &mut input, index, output),
-                Layer::SumPool { size, shift } => {
-                    self.pool(Kind::Sum { shift: shift.into() }, size, &mut input, index, output)
-                }
-                Layer::Again { .. } => unreachable!("a header resolves it"),
-            };
-            self.model.steps.push(Step { layer, work });
-        }
-        self.model.accumulators = self.values / 4;
-        self.model.memory = vec![0; self.values / 4 + self.accumulators];
-        self.model
-    }
-
-    fn pool(
-        &mut self,
-        kind: Kind,
-        size: u8,
-        input: &mut Planes,
-        next: usize,
-        output: Shape,
-    ) -> Work {
-        let from = *input;
-        *input = self.region(output, border(self.stages, next), Some(from));
-        Work::Pool(kind, size.into(), from, *input)
-    }
-
-    /// Planes of this shape with this border, other than those in use.
-    fn region(&mut self, shape: Shape, border: usize, used: Option<Planes>) -> Planes {
-        let fits = |p: &&Planes| p.shape == shape && p.border == border && Some(**p) != used;
-        if let Some(region) = self.regions.iter().find(fits) {
-            return *region;
-        }
-        let region = Planes { start: self.values, shape, border };
-        self.values += region.len();
-        self.regions.push(region);
-        region
-    }
-
-    /// Reads the parameters of a convolution in the forms that its applications need.
-    fn conv(&mut self, stage: &Stage, conv: Conv, parameters: usize) {
-        let Some(stored) = stage.own() else { return };
-        let planes = stage.input.channels as usize;
-        let Read { biases, multipliers, ternary, at } =
-            self.read(&stored, conv.requantize.multipliers);
-        let bits = ternary.as_ref().unwrap_or(&self.model.bits);
-        let format = Format::of(stored.weights);
-        self.convs.resize(parameters + 1, (0, 0));
-        self.convs[parameters] = (self.model.convs.len(), self.model.wides.len());
-        let mut uses = self.stages.iter().filter(|stage| stage.parameters == Some(parameters));
-        if uses.clone().any(fits_lanes) {
-            let multipliers = multipliers.clone();
-            let parameters =
-                conv::Parameters::new(conv, planes, &biases, multipliers, format, bits, at);
-            self.model.convs.push(parameters);
-        }
-        if !uses.all(fits_lanes) {
-            let parameters =
-                wide::Parameters::new(conv, planes, biases, multipliers, format, bits, at);
-            self.model.wides.push(parameters);
-        }
-    }
-
-    /// Reads the parameters of a dense layer or logits; the multipliers are returned.
-    fn dense(&mut self, stage: &Stage) -> Vec<u16> {
-        let Some(stored) = stage.own() else { return vec![] };
-        let multipliers = match stage.layer {
-            Layer::Dense(dense) => dense.requantize.multipliers,
-            _ => Multipliers::Layer(1),
-        };
-        let Read { biases, multipliers, ternary, at } = self.read(&stored, multipliers);
-        let rows = if stored.streamed {
-            let first_word = self.stream;
-            self.stream += stored.streamed_words();
-            Rows::Streamed(Stream::new(stored.weights, stored.outputs, first_word))
-        } else if let Some(fields) = ternary {
-            Rows::Ternary(fields)
-        } else {
-            Rows::Held(at)
-        };
-        self.model.denses.push(dense::Parameters::new(stored.weights, rows, biases));
-        multipliers
-    }
-
-    /// Reads the next parameters.
-    fn read(&mut self, stored: &Stored, multipliers: Multipliers) -> Read {
-        let width = stored.bias.bits();
-        let sign = 64 - width;
-        let bias = |field: u64| (((field << sign) as i64 >> sign) as i32) << stored.bias.shift;
-        let biases = self.fields(stored.outputs, width, bias);
-        let multipliers = match multipliers {
-            Multipliers::Layer(multiplier) => vec![multiplier; stored.outputs],
-            each => self.fields(stored.outputs, each.bits(), |field| field as u16 + 1),
-        };
-        let at = self.at;
-        if stored.streamed {
-            return Read { biases, multipliers, ternary: None, at };
-        }
-        self.at += stored.weight_bits();
-        if let Weights::Ternary = stored.weights {
-            let fields = self.model.bits.ternary_fields(at, stored.count());
-            return Read { biases, multipliers, ternary: Some(fields), at: 0 };
-        }
-        Read { biases, multipliers, ternary: None, at }
-    }
-
-    /// The next fields.
-    fn fields<T>(&mut self, count: usize, width: u32, value: impl Fn(u64) -> T) -> Vec<T> {
-        let at = self.at;
-        self.at += count * width as usize;
-        (0..count)
-            .map(|index| value(self.model.bits.field(at + index * width as usize, width)))
-            .collect()
+        self.last = [self.last[1], Some(next)];
+        next
     }
 }
 
@@ -237,7 +102,70 @@ fn border(stages: &[Stage], index: usize) -> usize {
     }
 }
 
-/// Whether every accumulator of the stage fits a 16-bit lane.
-fn fits_lanes(stage: &Stage) -> bool {
-    stage.stored().is_some_and(|stored| stored.bound(stage.max_input) <= MAX_LANE)
+/// Whether the stage uses these parameters and has an accumulator that may not fit a 16-bit lane.
+fn is_wide(stage: &Stage, parameters: Option<usize>) -> bool {
+    stage.parameters == parameters
+        && stage.stored().is_some_and(|stored| stored.bound(stage.max_input) > MAX_LANE)
+}
+
+/// Reads the parameters of a stage, from bit `at` on, or where they are streamed, from word `stream` on.
+fn read(
+    bits: &Bits,
+    at: &mut usize,
+    stream: &mut u32,
+    stage: &Stage,
+    stored: &Stored,
+    wide: bool,
+) -> Parameters {
+    let multipliers = match stage.layer {
+        Layer::Conv(Conv { requantize, .. }) | Layer::Dense(Dense { requantize, .. }) => {
+            requantize.multipliers
+        }
+        _ => Multipliers::Layer(1),
+    };
+    let mut outputs = vec![Output::default(); stored.outputs];
+    let width = stored.bias.bits() as usize;
+    for output in &mut outputs {
+        let field = bits.field(*at, width) << (64 - width);
+        output.bias = ((field as i64 >> (64 - width)) as i32) << stored.bias.shift;
+        *at += width;
+    }
+    for output in &mut outputs {
+        output.multiplier = match multipliers {
+            Multipliers::Layer(multiplier) => multiplier,
+            each => {
+                *at += each.bits() as usize;
+                bits.field(*at - each.bits() as usize, each.bits() as usize) as u16 + 1
+            }
+        };
+    }
+    let mut parameters = Parameters {
+        weights: stored.weights,
+        outputs,
+        wide,
+        at: *at,
+        ternary: None,
+        stream: None,
+        words: vec![],
+    };
+    if stored.streamed {
+        parameters.stream = Some(Stream::new(stored.weights, stored.outputs, *stream));
+        *stream += stored.streamed_words();
+        return parameters;
+    }
+    if let Weights::Ternary = stored.weights {
+        let mut fields = Bits::of_ternary_fields(stored.count());
+        bits.ternary_fields(*at, stored.count(), &mut fields);
+        parameters.ternary = Some(fields);
+        parameters.at = 0;
+    }
+    if let Layer::Conv(conv) = stage.layer {
+        let shape = conv::Shape::new(&conv, stage.input.channels, wide);
+        let fields = parameters.ternary.as_ref().unwrap_or(bits);
+        let format = Format::of(stored.weights);
+        parameters.words =
+            conv::unpack(&shape, &parameters.outputs, format, fields, parameters.at);
+    }
+    *at += stored.weight_bits();
+    parameters
 }

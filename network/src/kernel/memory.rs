@@ -48,7 +48,7 @@ pub(super) unsafe fn set_value(memory: *mut u8, at: usize, value: u16) {
     unsafe { ptr::write_unaligned(memory.add(2 * at).cast(), value.to_le()) };
 }
 
-/// Values after the last plane: a load or a store of four, and a convolution's last segment, reach up to 3 too far.
+/// Values after the last plane: loads and stores of several values, and a convolution's last segment, reach too far.
 const SLACK: usize = 8;
 
 /// Where the planes of some activations lie, in values of two bytes.
@@ -77,6 +77,24 @@ impl Planes {
     pub(super) const fn len(&self) -> usize {
         let planes = self.shape.channels as usize * self.plane();
         (planes + self.border * (self.pitch() + 1) + SLACK).next_multiple_of(4)
+    }
+
+    /// Words of four values that a row takes, the last one perhaps in part.
+    pub(super) const fn quads(&self) -> usize {
+        (self.shape.width as usize).div_ceil(4)
+    }
+
+    /// Makes zeros of what was written behind a row, whose last word of four values ends at byte `end`.
+    ///
+    /// # Safety
+    /// The word is writable.
+    #[inline(always)]
+    pub(super) unsafe fn end_row(&self, memory: *mut u8, end: usize) {
+        let behind = 4 * self.quads() - self.shape.width as usize;
+        if behind > 0 {
+            // SAFETY: as the caller says.
+            unsafe { store(memory, end - 8, load(memory, end - 8) & u64::MAX >> (16 * behind)) };
+        }
     }
 
     /// The first value of a plane, behind its borders.

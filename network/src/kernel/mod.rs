@@ -15,7 +15,6 @@
 //! | `block` | the inner loops of convolutions: 16-bit lanes |
 //! | `conv` | convolutions around them |
 //! | `scale` | requantization, four lanes at a time |
-//! | `wide` | convolutions whose accumulators do not fit 16 bits |
 //! | `dense` | dense layers and logits |
 //! | `pool` | pools |
 
@@ -31,14 +30,13 @@ mod pool;
 mod scale;
 #[cfg(test)]
 mod tests;
-mod wide;
 
 use crate::ImageLengthError;
-use crate::header::Header;
-use crate::layer::{Input, Requantize};
+use crate::header::{Header, Stage};
+use crate::layer::{Dense, Input, Layer, Weights};
 use crate::pack::Word;
 use bits::Bits;
-use load::Loader;
+use dense::{Rows, Stream};
 use memory::{Planes, set_value, store, value};
 
 /// Where packed words come from: a slice, or the storage of a contract.
@@ -82,30 +80,57 @@ pub struct Model {
     /// Planes of the first layer's input.
     first: Planes,
     steps: Vec<Step>,
+    parameters: Vec<Parameters>,
     /// The words that are not streamed.
     bits: Bits,
-    convs: Vec<conv::Parameters>,
-    wides: Vec<wide::Parameters>,
-    denses: Vec<dense::Parameters>,
-    /// Activations and, behind them, accumulators.
+    /// Activations, then scratch memory of the layer at work.
     memory: Vec<u64>,
-    accumulators: usize,
+    /// Index of the first scratch word.
+    scratch: usize,
+    logits: Vec<i32>,
+}
+
+/// The parameters of a layer.
+struct Parameters {
+    weights: Weights,
+    outputs: Vec<Output>,
+    /// Whether some accumulator may not fit 16 bits.
+    wide: bool,
+    /// The bit at which the weights begin.
+    at: usize,
+    /// Ternary weights that are not streamed, as fields.
+    ternary: Option<Bits>,
+    /// Weights that are streamed.
+    stream: Option<Stream>,
+    /// The weights of a convolution, unpacked.
+    words: Vec<u64>,
+}
+
+/// What an output (plane) has of its own, beside weights.
+#[derive(Clone, Copy, Default)]
+struct Output {
+    /// Shifted.
+    bias: i32,
+    multiplier: u16,
 }
 
 /// A layer, or a convolution and the pool after it.
 struct Step {
-    /// Index of the last layer.
+    /// Index of the layer.
     layer: usize,
-    work: Work,
+    stage: Stage,
+    input: Planes,
+    /// Unused of logits.
+    output: Planes,
+    /// Whether the largest of each 2×2 square is taken.
+    pooled: bool,
 }
 
-/// What is computed. Indices are those of the model's parameters.
-enum Work {
-    Conv(usize, conv::Place),
-    Wide(usize, Planes, Planes),
-    Dense(usize, Requantize, Vec<u16>, Planes, Planes),
-    Pool(pool::Kind, usize, Planes, Planes),
-    Logits(usize, Planes),
+impl Step {
+    /// Index of the parameters; 0 of a pool.
+    fn parameters(&self) -> usize {
+        self.stage.parameters.unwrap_or(0)
+    }
 }
 
 impl Model {
@@ -126,7 +151,7 @@ impl Model {
             bits.set_word(index as usize, &words.word(index));
         }
         probe.end(Part::Words);
-        let model = Loader::new(header, bits).load();
+        let model = load::load(header, bits);
         probe.end(Part::Unpack);
         model
     }
@@ -158,47 +183,62 @@ impl Model {
         if got != expected {
             return Err(ImageLengthError { got, expected });
         }
-        let memory: *mut u8 = self.memory.as_mut_ptr().cast();
-        // SAFETY: the accumulators begin inside the memory.
-        let accumulators = unsafe { memory.add(self.accumulators * 8) }.cast();
-        // SAFETY: the loader laid all planes and the accumulators out in the memory, for these inputs and outputs.
+        let memory = self.memory.as_mut_ptr();
+        // SAFETY: the scratch memory begins inside the memory.
+        let scratch = unsafe { memory.add(self.scratch) };
+        let memory: *mut u8 = memory.cast();
+        // SAFETY: all planes and the scratch memory of every step were laid out in the memory.
         unsafe {
             load_image(self.input, image, &self.first, memory);
             probe.end(Part::Image);
             for step in &self.steps {
-                match &step.work {
-                    Work::Conv(index, place) => {
-                        conv::run(&self.convs[*index], place, memory, accumulators);
+                let Step { stage, input, output, .. } = step;
+                match stage.computed {
+                    Layer::MaxPool { size: 2 } => pool::max_of_four(input, output, memory),
+                    Layer::MaxPool { size } => pool::squares(input, output, size, None, memory),
+                    Layer::SumPool { size, shift } => {
+                        pool::squares(input, output, size, Some(shift), memory);
                     }
-                    Work::Wide(index, input, output) => {
-                        wide::run(&self.wides[*index], input, output, memory);
-                    }
-                    Work::Pool(kind, size, input, output) => {
-                        pool::run(input, output, *size, *kind, memory);
-                    }
-                    Work::Dense(index, requantize, multipliers, input, output) => {
-                        let dense = &mut self.denses[*index];
-                        dense.run(&self.bits, input, memory, words);
-                        for (j, (&acc, &multiplier)) in
-                            dense.accumulators.iter().zip(multipliers).enumerate()
-                        {
-                            let mut activation = requantize.apply(acc, multiplier);
-                            if requantize.residual {
-                                let x = value(memory, input.start + j) as u8;
-                                activation = activation.saturating_add(x).min(requantize.max());
-                            }
-                            set_value(memory, output.first(j), activation.into());
+                    Layer::Conv(conv) => {
+                        let Parameters { outputs, wide, words, .. } =
+                            &self.parameters[step.parameters()];
+                        conv::run(&conv, *wide, outputs, words, step, memory, scratch);
+                        if conv.requantize.residual {
+                            pool::add(input, output, conv.requantize.max().into(), memory);
                         }
                     }
-                    Work::Logits(index, input) => {
-                        self.denses[*index].run(&self.bits, input, memory, words);
+                    Layer::Dense(_) | Layer::Logits(_) | Layer::Again { .. } => {
+                        let parameters = &mut self.parameters[step.parameters()];
+                        let mut rows = Rows {
+                            weights: parameters.weights,
+                            outputs: parameters.outputs.len(),
+                            at: parameters.at,
+                            held: parameters.ternary.as_ref().unwrap_or(&self.bits),
+                            stream: parameters.stream.as_mut(),
+                        };
+                        let total =
+                            rows.run(input.start, input.shape.len(), memory, words, scratch);
+                        for (j, Output { bias, multiplier }) in
+                            parameters.outputs.iter().enumerate()
+                        {
+                            let acc = bias.wrapping_add(rows.product(j, total, scratch));
+                            let Layer::Dense(Dense { requantize, .. }) = stage.computed else {
+                                self.logits[j] = acc;
+                                continue;
+                            };
+                            let mut activation = u16::from(requantize.apply(acc, *multiplier));
+                            if requantize.residual {
+                                let x = value(memory, input.start + j);
+                                activation = (activation + x).min(requantize.max().into());
+                            }
+                            set_value(memory, output.first(j), activation);
+                        }
                     }
                 }
                 probe.end(Part::Layer(step.layer));
             }
         }
-        // A header ends with logits, the last of the dense layers.
-        Ok(self.denses.last().map_or(&[], |logits| &logits.accumulators))
+        Ok(&self.logits)
     }
 }
 

@@ -1,54 +1,109 @@
-//! Pools on their own, where no convolution does them on the way.
+//! Pools on their own, where no convolution does them on the way, and what residual layers add.
 
-use super::memory::{Planes, set_value, value};
+use super::memory::{Planes, load, set_value, store, value};
+use super::scale::{in_order, max, pairs, saturate};
 use crate::layer::Shape;
 
-/// What becomes of a square.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    /// Its largest value.
-    Max,
-    /// Its sum, shifted right with rounding.
-    Sum {
-        /// 0–8.
-        shift: u32,
-    },
-}
-
-/// One value for each `size × size` square of `input`.
+/// The largest of each 2×2 square of `input`, four at a time.
 ///
 /// # Safety
 /// `memory` holds both, and `output` has the shape that pooling gives.
-pub(super) unsafe fn run(
+pub(super) unsafe fn max_of_four(input: &Planes, output: &Planes, memory: *mut u8) {
+    let pitch = 2 * input.pitch();
+    for channel in 0..output.shape.channels as usize {
+        let (mut from, mut to) = (2 * input.first(channel), 2 * output.first(channel));
+        for _ in 0..output.shape.height {
+            let end = to + 8 * output.quads();
+            let (mut at, mut x) = (to, from);
+            loop {
+                // SAFETY: the loads of a row's last squares reach at most six values past it, those of the last row of all
+                // into the slack; its last store reaches three values behind the row, and is mended.
+                unsafe {
+                    let left = max(load(memory, x), load(memory, x + pitch));
+                    let right = max(load(memory, x + 8), load(memory, x + pitch + 8));
+                    let (even, odd) = pairs(left, right);
+                    store(memory, at, in_order(max(even, odd)));
+                }
+                x += 16;
+                at += 8;
+                if at == end {
+                    break;
+                }
+            }
+            // SAFETY: the word was just written.
+            unsafe { output.end_row(memory, end) };
+            from += 2 * pitch;
+            to += 2 * output.pitch();
+        }
+    }
+}
+
+/// The largest of each `size × size` square of `input`, or with a shift the sum, shifted right with rounding.
+///
+/// # Safety
+/// `memory` holds both, and `output` has the shape that pooling gives.
+pub(super) unsafe fn squares(
     input: &Planes,
     output: &Planes,
-    size: usize,
-    kind: Kind,
+    size: u8,
+    shift: Option<u8>,
     memory: *mut u8,
 ) {
     let Shape { channels, height, width } = output.shape;
+    let (size, pitch) = (size as usize, input.pitch());
     for channel in 0..channels as usize {
         for row in 0..height as usize {
-            let from = input.first(channel) + row * size * input.pitch();
-            let to = output.first(channel) + row * output.pitch();
-            for column in 0..width as usize {
-                let (mut largest, mut sum) = (0, 0u32);
-                for y in 0..size {
-                    for x in 0..size {
-                        let at = from + y * input.pitch() + column * size + x;
+            let mut from = input.first(channel) + row * size * pitch;
+            let mut to = output.first(channel) + row * output.pitch();
+            for _ in 0..width {
+                let (mut sum, mut largest) = (0, 0);
+                let mut line = from;
+                for _ in 0..size {
+                    for at in line..line + size {
                         // SAFETY: squares lie inside the input's planes.
-                        let x = unsafe { value(memory, at) };
+                        let x = u32::from(unsafe { value(memory, at) });
+                        sum += x;
                         largest = x.max(largest);
-                        sum += u32::from(x);
                     }
+                    line += pitch;
                 }
-                let result = match kind {
-                    Kind::Max => largest,
-                    Kind::Sum { shift } => ((sum + (1 << shift >> 1)) >> shift) as u16,
-                };
+                if let Some(shift) = shift {
+                    largest = (sum + (1 << shift >> 1)) >> shift;
+                }
                 // SAFETY: inside the output's planes.
-                unsafe { set_value(memory, to + column, result) };
+                unsafe { set_value(memory, to, largest as u16) };
+                from += size;
+                to += 1;
             }
+        }
+    }
+}
+
+/// Adds `input` to `output`, up to `limit`.
+///
+/// # Safety
+/// `memory` holds both, and they have the same shape.
+pub(super) unsafe fn add(input: &Planes, output: &Planes, limit: u64, memory: *mut u8) {
+    // What follows a row in its last word stays as it is.
+    let last = u64::MAX >> (64 - 16 * (1 + (input.shape.width - 1) % 4));
+    for channel in 0..output.shape.channels as usize {
+        let (mut from, mut to) = (2 * input.first(channel), 2 * output.first(channel));
+        for _ in 0..output.shape.height {
+            let (mut at, mut x) = (to, from);
+            let mut left = output.quads();
+            while left > 0 {
+                left -= 1;
+                let lanes = if left == 0 { last } else { u64::MAX };
+                // SAFETY: a word of the row, perhaps with up to three values behind it.
+                unsafe {
+                    let sum = (load(memory, x) & lanes) + load(memory, at);
+                    store(memory, at, saturate(sum, limit));
+                }
+                x += 8;
+                at += 8;
+            }
+            from += 2 * input.pitch();
+            to += 2 * output.pitch();
         }
     }
 }

@@ -1,9 +1,7 @@
 //! The kernel against the reference, over random networks.
 
 use super::*;
-use crate::layer::{
-    Bias, BiasWidth, Conv, Dense, Groups, Layer, Logits, Multipliers, Shape, Weights,
-};
+use crate::layer::{Bias, BiasWidth, Conv, Groups, Logits, Multipliers, Requantize, Shape};
 use crate::{pack, reference};
 use alloc::vec;
 use proptest::collection::vec;
