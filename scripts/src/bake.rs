@@ -15,7 +15,7 @@ pub struct Args {
     #[arg(long, default_value = DEFAULT)]
     model: String,
     /// Folder for MODEL.bin.
-    #[arg(long, value_name = "DIR", default_value = "build/baked")]
+    #[arg(long, value_name = "DIR", default_value = "contract/baked")]
     out: PathBuf,
 }
 

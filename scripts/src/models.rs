@@ -2,9 +2,9 @@
 
 use crate::shape;
 use alloy::primitives::{B256, keccak256};
-use inkling_data::{TrainedModel, model};
+use inkling_data::{Set, TrainedModel, model};
 use inkling_network::{
-    Header, ImageLengthError, Network, argmax,
+    ImageLengthError, Network, argmax,
     kernel::{self, WordSource},
     pack::{self, Word},
     reference,
@@ -39,6 +39,9 @@ pub enum Error {
     /// The name cannot be part of a file's name.
     #[error("{0:?} is no name for a model: letters, digits, '.', '_' and '-', and no '.' in front")]
     Name(String),
+    /// There is no such data set.
+    #[error("the model was trained on {0:?}, for which there are no test images")]
+    Data(String),
     /// More words than a contract holds.
     #[error("the model has {got} words, a contract holds at most {limit}", limit = pack::MAX_WORDS)]
     TooLarge {
@@ -52,8 +55,8 @@ pub enum Error {
 pub struct Model {
     /// Its name.
     pub name: String,
-    /// What it was trained on, as its card says: `mnist`, `fashion-mnist`.
-    pub data: String,
+    /// What it was trained on.
+    pub data: Set,
     /// Its integers.
     pub network: Network,
     /// Its header as in `docs/format.md`.
@@ -76,7 +79,10 @@ impl Model {
             false => return Err(Error::Unknown(model.into())),
         };
         match TrainedModel::load(&path) {
-            Ok(TrainedModel { network, card }) => Ok(Self { data: card.data, ..Self::new(card.name, network)? }),
+            Ok(TrainedModel { network, card }) => {
+                let data = Set::from_name(&card.data).ok_or(Error::Data(card.data))?;
+                Ok(Self { data, ..Self::new(card.name, network)? })
+            }
             Err(source) => Err(Error::File { path, source }),
         }
     }
@@ -95,7 +101,7 @@ impl Model {
         }
         let header = network.header().to_bytes();
         let hash = pack::model_hash(&header, &words, |bytes| keccak256(bytes).0).into();
-        Ok(Self { name, data: "mnist".into(), network, header, words, hash })
+        Ok(Self { name, data: Set::Mnist, network, header, words, hash })
     }
 
     /// Input and layers, as in `400→64→10`; see [`shape`].
@@ -114,7 +120,7 @@ impl Model {
     /// The fast kernel with this model in it.
     pub fn kernel(&self) -> Kernel<'_> {
         let mut words = Counted { words: &self.words, read: vec![false; self.words.len()] };
-        let model = kernel::Model::load(self.network.header().clone(), &mut words);
+        let model = kernel::Model::load(self.network.header(), &mut words);
         Kernel { head: words.read.clone(), words, model }
     }
 

@@ -1,6 +1,6 @@
 //! Networks for tests: small and random, but the same each time.
 
-use crate::models::Model;
+use crate::{models::Model, samples::Samples};
 use inkling_network::{
     Bias, BiasWidth, Dense, Header, Input, Layer, Logits, Multipliers, Network, Parameters,
     Requantize, Shape, Weights,
@@ -31,4 +31,10 @@ pub(crate) fn tiny_model(seed: u64, widths: &[u16]) -> Model {
     });
     let parameters = parameters.collect();
     Model::new(format!("random-{seed}"), Network::new(header, parameters).unwrap()).unwrap()
+}
+
+/// Gray images, the first black.
+pub(crate) fn tiny_samples(count: u8) -> Samples {
+    let images = (0..count).map(|n| [n * 20; 400]).collect();
+    Samples { images, labels: vec![0; count.into()] }
 }

@@ -120,7 +120,11 @@ pub fn baked(model: &str) -> Result<StylusProgram, Error> {
         std::fs::read(&path).map_err(|source| Error::NotBaked { model: model.into(), path, source })
     };
     let description = read("json")?;
-    StylusProgram::new(Contract::StylusBaked, &read("wasm")?, &String::from_utf8_lossy(&description))
+    StylusProgram::new(
+        Contract::StylusBaked,
+        &read("wasm")?,
+        &String::from_utf8_lossy(&description),
+    )
 }
 
 /// A compiled Solidity contract; `None` of a Stylus one.

@@ -118,7 +118,8 @@ mod tests {
     fn a_corrupted_program_is_refused() {
         let description = r#"{"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
             "bytes": 3, "compressed_bytes": 0, "rustc": "", "wasm_opt": ""}"#;
-        let new = |wasm: &[u8], description| StylusProgram::new(Contract::Stylus, wasm, description);
+        let new =
+            |wasm: &[u8], description| StylusProgram::new(Contract::Stylus, wasm, description);
         assert_eq!(new(b"abc", description).unwrap().build.bytes, 3);
         assert!(matches!(new(b"abd", description), Err(Error::Checksum { .. })));
         let error = new(b"abc", "{}").unwrap_err();

@@ -306,12 +306,12 @@ mod tests {
 
     #[tokio::test]
     async fn wrong_endpoints_and_keys() {
-        let error = Connection::endpoint("localhost:8547", None).await.unwrap_err();
+        let error = Connection::endpoint("localhost:8547", None).await.err().unwrap();
         assert!(matches!(error, Error::Url(_)));
         let variable = Some("INKLING_TEST_NO_SUCH_VARIABLE");
-        let error = Connection::endpoint("http://127.0.0.1:9", variable).await.unwrap_err();
+        let error = Connection::endpoint("http://127.0.0.1:9", variable).await.err().unwrap();
         assert!(matches!(error, Error::Key(_)));
-        let error = Connection::endpoint("http://127.0.0.1:9", None).await.unwrap_err();
+        let error = Connection::endpoint("http://127.0.0.1:9", None).await.err().unwrap();
         assert!(matches!(error, Error::Transport { what: "eth_chainId", .. }));
     }
 }

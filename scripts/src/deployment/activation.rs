@@ -62,7 +62,8 @@ mod tests {
 
     #[tokio::test]
     async fn activation_is_measured_once() {
-        let (chain, program) = (Connection::embedded().await.unwrap(), artifacts::stylus().unwrap());
+        let (chain, program) =
+            (Connection::embedded().await.unwrap(), artifacts::stylus().unwrap());
         let gas = activation_gas(&chain, &program).await.unwrap();
         assert!(gas.is_some_and(|gas| gas > 1_659_168));
         assert_eq!(activation_gas(&chain, &program).await.unwrap(), None);

@@ -1,6 +1,6 @@
 //! Horizontal bars on a logarithmic axis.
 
-use super::{Canvas, Error, INK, MUTED, RULE, png, short};
+use super::{Error, INK, MUTED, RULE, png, short};
 use crate::{gas::Stats, report::thousands};
 use plotters::style::{RGBColor, text_anchor::HPos};
 

@@ -142,7 +142,8 @@ fn panel(
 ) -> Result<(), Error> {
     let (Some(best), Some(worst)) = (lines.first(), lines.last()) else { return Ok(()) };
     let (low, high) = ((best.errors() / 1.3).ln(), (worst.errors() * 1.3).ln());
-    let y = |errors: f64| top + ((errors.ln() - low) / (high - low) * f64::from(bottom - top)) as i32;
+    let y =
+        |errors: f64| top + ((errors.ln() - low) / (high - low) * f64::from(bottom - top)) as i32;
     let mut above = top - LABEL;
     for tick in TICKS.iter().rev() {
         let at = y(1.0 - f64::from(*tick) / 10_000.0);
@@ -276,7 +277,7 @@ mod tests {
         assert_eq!(spread(&[10, 20], 20), [5, 25]);
         let placed = spread(&[100, 100, 101, 300], 20);
         assert!(placed.windows(2).all(|pair| pair[1] - pair[0] >= 19), "{placed:?}");
-        assert_eq!(spread(&[], 20), []);
+        assert!(spread(&[], 20).is_empty());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use plotters::{
     },
 };
 
-const FONT: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
+const FONT: &[u8] = include_bytes!("../../fonts/DejaVuSans-subset.ttf");
 const FAMILY: &str = "inkling";
 
 const INK: RGBColor = RGBColor(33, 37, 41);

@@ -120,7 +120,8 @@ impl Comparison {
         ];
         let mut rows = Vec::new();
         for row in self.rows_of(model).filter(|row| row.best().is_some()) {
-            let label = row.best().map_or(String::new(), |best| best.label(row.deployment.contract));
+            let label =
+                row.best().map_or(String::new(), |best| best.label(row.deployment.contract));
             let reads = row.reads;
             let ratios = row.twin.map_or([None; 3], |twin| twin.ratios().map(Some));
             let mut cells = vec![
@@ -282,4 +283,3 @@ impl Twin {
 pub(super) fn decimals(number: Option<f64>, places: usize) -> String {
     number.map_or(NONE.into(), |number| format!("{number:.places$}"))
 }
-

@@ -4,8 +4,8 @@ use super::{
     comparison_tables::decimals,
     table::{table, thousands},
 };
+use crate::gas::INK_PRICE;
 use alloy::primitives::B256;
-use inkling_devnode::arbos::INK_PRICE;
 use serde::{Deserialize, Serialize};
 
 /// Gas of a classification by parts; means of some images.
