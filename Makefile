@@ -6,13 +6,19 @@ EXAMPLES_BUILT := build/examples
 EXAMPLES := inkling-test-token,inkling-test-relay,inkling-test-signature
 
 .DEFAULT_GOAL := help
-.PHONY: help compare test lint contract data train
+.PHONY: help compare reports test lint contract data train
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 compare: ## Deploy every contract and model on the embedded chain, classify, compare gas
 	$(CARGO) run --release --locked -p inkling -- compare
+
+reports: compare ## Write every report again: also exactness on all images, evaluations and profiles
+	$(CARGO) run --release --locked -p inkling -- exactness
+	for model in $(basename $(notdir $(wildcard models/*.safetensors))); do \
+		$(CARGO) run --release --locked -p inkling -- evaluate --model $$model --samples 10000 && \
+		$(CARGO) run --release --locked -p inkling -- profile --model $$model || exit 1; done
 
 test: lint ## Every test, formatting and lints, with all the set-up they need
 	tools/setup-node.sh

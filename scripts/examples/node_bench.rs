@@ -16,8 +16,8 @@ use inkling::{
     deployment,
     models::Model,
     report,
+    samples::{Image, Samples},
 };
-use inkling_data::mnist;
 use inkling_devnode::{
     Chain, ChainConfig, Node,
     server::{self, ServerConfig},
@@ -83,14 +83,14 @@ impl Question {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let model = Model::open("mlp-64")?;
-    let images = mnist::test_set()?.inputs()?;
+    let images = Samples::of(&model, None)?.images;
+    let mut kernel = model.kernel();
     let node = Node::new(Chain::new(ChainConfig::default()));
     let chain = Connection::to_node(node.clone()).await?;
     let contract = deployment::deploy(&chain, Contract::Stylus, &model).await?.address;
-    let question = |image: &[u8; 400]| -> Result<Question, inkling::Error> {
+    let question = |image: &Image| -> Result<Question, inkling_network::ImageLengthError> {
+        let (digit, _) = kernel.classify(image)?;
         let image = Bytes::copy_from_slice(image);
-        let digit =
-            model.digit(&image).map_err(|error| inkling::Error::Mismatch(error.to_string()))?;
         let data = Bytes::from(classifyCall { image }.abi_encode());
         let params = json!([{"to": contract, "data": data}, "latest"]);
         let answer = hex::encode_prefixed(classifyCall::abi_encode_returns(&digit));
@@ -135,7 +135,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let bench = Bench {
         version: env!("CARGO_PKG_VERSION").into(),
         model: model.name.clone(),
-        sha256: artifacts::sha256(Contract::Stylus)?,
+        sha256: artifacts::stylus()?.build.sha256,
         cores: thread::available_parallelism()?.get(),
         connections: CONNECTIONS,
         requests: latencies.len(),

@@ -3,14 +3,16 @@
 use crate::{
     abi::{ARB_WASM, IArbWasm, IClassifier},
     artifacts::Contract,
-    chain::{self, Connection, Request},
+    chain::{self, Connection, Request, Trace},
     deployment::{self, Deployment},
+    gas::INK_PRICE,
     models::Model,
     report::thousands,
+    samples::Image,
 };
-use alloy::primitives::Address;
+use alloy::{primitives::Address, sol_types::SolCall};
 use clap::Args;
-use inkling_devnode::{arbos::TX_GAS_CAP, tx::intrinsic_gas};
+use inkling_devnode::{TxOutcome, TxStatus, arbos::TX_GAS_CAP, tx::intrinsic_gas};
 use inkling_network::argmax;
 use serde::{Deserialize, Serialize};
 
@@ -25,12 +27,12 @@ pub enum Error {
     Image(#[from] inkling_network::ImageLengthError),
     /// No transaction gets the gas that an image needs.
     #[error(
-        "classify needs about {} gas, a transaction on Arbitrum gets at most {}",
+        "it needs {} gas, a transaction on Arbitrum gets at most {}",
         thousands(*.needed),
         thousands(TX_GAS_CAP)
     )]
     GasCap {
-        /// Gas with which the call succeeds, up to 1 % too high.
+        /// Gas that the call takes where there is no cap.
         needed: u64,
     },
 }
@@ -38,7 +40,7 @@ pub enum Error {
 /// Which contract a command asks.
 #[derive(Args, Debug)]
 pub struct ContractArgs {
-    /// The contract.
+    /// The contract; of Stylus and Yul there are more, whose weights lie elsewhere.
     #[arg(long, value_enum, default_value = "stylus")]
     pub contract: Contract,
     /// JSON-RPC endpoint of the chain that the contract at --address is on; without it, a chain is made and the
@@ -69,6 +71,17 @@ impl Paid {
     }
 }
 
+/// What a Stylus program did while it classified.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// Its hostios.
+    pub trace: Trace,
+    /// Gas for starting it and for the memory it starts with.
+    pub start_gas: u64,
+    /// Ink that it took in all, rounded up to whole gas.
+    pub ink: u64,
+}
+
 /// What starting a Stylus program costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramCosts {
@@ -80,6 +93,15 @@ pub struct ProgramCosts {
     pub pages: u16,
     /// Pages that cost nothing.
     pub free_pages: u16,
+}
+
+fn classify_call(image: &[u8]) -> IClassifier::classifyCall {
+    IClassifier::classifyCall { image: image.to_vec().into() }
+}
+
+/// Calldata of `classify`.
+pub fn calldata(image: &[u8]) -> Vec<u8> {
+    classify_call(image).abi_encode()
 }
 
 /// A contract with a model in it.
@@ -111,7 +133,13 @@ impl Classifier {
     }
 
     fn request(&self, image: &[u8]) -> Request {
-        Request::call(self.address, &IClassifier::classifyCall { image: image.to_vec().into() })
+        Request::call(self.address, &classify_call(image))
+    }
+
+    /// `classifyBatch` of some images.
+    pub fn batch_request(&self, images: &[Image]) -> Request {
+        let images = images.as_flattened().to_vec().into();
+        Request::call(self.address, &IClassifier::classifyBatchCall { images })
     }
 
     /// The digit, by `eth_call`.
@@ -119,8 +147,7 @@ impl Classifier {
     /// # Errors
     /// [`chain::Error`].
     pub async fn digit(&self, image: &[u8]) -> Result<u8, chain::Error> {
-        let call = IClassifier::classifyCall { image: image.to_vec().into() };
-        self.chain.call(self.address, &call).await
+        self.chain.call(self.address, &classify_call(image)).await
     }
 
     /// The logits, by `eth_call`.
@@ -137,10 +164,21 @@ impl Classifier {
     /// # Errors
     /// [`Error`].
     pub async fn answer(&self, model: &Model, image: &[u8]) -> Result<(bool, u8), Error> {
-        let expected = model.logits(image)?;
+        Ok(self.compared(image, &model.logits(image)?).await?)
+    }
+
+    /// Whether all logits of the contract are these and its digit follows from them, and the digit.
+    ///
+    /// # Errors
+    /// [`chain::Error`].
+    pub async fn compared(
+        &self,
+        image: &[u8],
+        expected: &[i32],
+    ) -> Result<(bool, u8), chain::Error> {
         let digit = self.digit(image).await?;
         let agrees = self.logits(image).await? == expected;
-        Ok((agrees && usize::from(digit) == argmax(&expected), digit))
+        Ok((agrees && usize::from(digit) == argmax(expected), digit))
     }
 
     /// A gas limit that suits each of these images: the estimate for the one with most ink and a quarter more, since
@@ -148,8 +186,8 @@ impl Classifier {
     ///
     /// # Errors
     /// [`crate::Error::Sample`] where a transaction does not get that much; [`crate::Error::Classifier`].
-    pub async fn gas_limit(&self, images: &[[u8; 400]]) -> Result<u64, crate::Error> {
-        let ink = |image: &[u8; 400]| image.iter().filter(|&&pixel| pixel != 0).count();
+    pub async fn gas_limit(&self, images: &[Image]) -> Result<u64, crate::Error> {
+        let ink = |image: &Image| image.iter().filter(|&&pixel| pixel != 0).count();
         let darkest = images.iter().enumerate().max_by_key(|(_, image)| ink(image));
         let (index, image) = darkest.map_or((0, &[][..]), |(index, image)| (index, image));
         let estimate = self.estimate(image).await;
@@ -161,10 +199,22 @@ impl Classifier {
     /// # Errors
     /// [`Error`].
     pub async fn pay(&self, image: &[u8], gas_limit: u64) -> Result<Paid, Error> {
-        let request = Request { gas: Some(gas_limit), ..self.request(image) };
+        self.send(self.request(image), gas_limit).await
+    }
+
+    /// Sends `classifyBatch` as a transaction.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn pay_batch(&self, images: &[Image], gas_limit: u64) -> Result<Paid, Error> {
+        self.send(self.batch_request(images), gas_limit).await
+    }
+
+    async fn send(&self, request: Request, gas_limit: u64) -> Result<Paid, Error> {
+        let request = Request { gas: Some(gas_limit), ..request };
         match self.chain.send(&request).await {
             Ok(receipt) => Ok(Paid::of(receipt.gas(), &request.data)),
-            Err(error) => Err(self.refusal(request, error).await),
+            Err(error) => Err(self.refusal(&request, error)),
         }
     }
 
@@ -184,26 +234,34 @@ impl Classifier {
         let request = self.request(image);
         match self.chain.estimate(&request).await {
             Ok(gas) => Ok(gas),
-            Err(error) => Err(self.refusal(request, error).await),
+            Err(error) => Err(self.refusal(&request, error)),
         }
     }
 
-    /// Why `request` was refused: [`Error::GasCap`] if a call, which has no cap, succeeds with more gas than a
-    /// transaction gets and not with less; else `error`.
-    async fn refusal(&self, request: Request, error: chain::Error) -> Error {
-        let succeeds = async |gas| {
-            let request = Request { gas: Some(gas), ..request.clone() };
-            self.chain.call_raw(&request).await.is_ok()
-        };
-        let (mut low, mut high) = (TX_GAS_CAP, 2 * TX_GAS_CAP);
-        if succeeds(low).await || !succeeds(high).await {
-            return error.into();
+    /// Why `request` was refused: [`Error::GasCap`] if the embedded chain can answer it with more gas than a
+    /// transaction gets, else `error`.
+    fn refusal(&self, request: &Request, error: chain::Error) -> Error {
+        match self.chain.simulate(request) {
+            Some(TxOutcome { status: TxStatus::Success, gas_used, .. })
+                if gas_used > TX_GAS_CAP =>
+            {
+                Error::GasCap { needed: gas_used }
+            }
+            _ => error.into(),
         }
-        while high - low > high / 100 {
-            let middle = low.midpoint(high);
-            *(if succeeds(middle).await { &mut high } else { &mut low }) = middle;
-        }
-        Error::GasCap { needed: high }
+    }
+
+    /// The hostios of a Stylus program while it classifies an image for which a transaction with all the gas that there
+    /// can be has paid so much.
+    ///
+    /// # Errors
+    /// [`chain::Error`].
+    pub async fn trace(&self, image: &[u8], paid: Paid) -> Result<Traced, chain::Error> {
+        let trace = self.chain.trace(&self.request(image), TX_GAS_CAP).await?;
+        let intrinsic = paid.transaction - paid.execution;
+        let start_gas = (TX_GAS_CAP - intrinsic).saturating_sub(trace.start_ink() / INK_PRICE);
+        let ink = paid.execution.saturating_sub(start_gas) * INK_PRICE;
+        Ok(Traced { trace, start_gas, ink })
     }
 
     /// What starting it costs; it must be a Stylus program.

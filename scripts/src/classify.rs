@@ -3,11 +3,12 @@
 use crate::{
     Error,
     classifier::{Classifier, ContractArgs, Paid},
-    models::Model,
+    models::{DEFAULT, Model},
     report::{self, thousands},
+    samples::{Image, Samples},
 };
 use alloy::primitives::hex;
-use inkling_data::{Invert, load_image, mnist};
+use inkling_data::{Invert, load_image};
 use inkling_network::argmax;
 use serde::Serialize;
 use std::{
@@ -22,19 +23,19 @@ const SIDE: usize = 20;
 /// Classify one image with a contract.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A PNG or JPEG file of any size, or the index (0-9999) of an MNIST test image.
+    /// A PNG or JPEG file of any size, or the index (0-9999) of a test image of the model's data.
     image: String,
-    /// A shipped model (mlp-64, mlp-32-16) or a trained file (*.safetensors).
-    #[arg(long, default_value = "mlp-64")]
+    /// A shipped model or a trained file (*.safetensors).
+    #[arg(long, default_value = DEFAULT)]
     model: String,
     #[command(flatten)]
     contract: ContractArgs,
     /// Whether the picture is dark on light.
     #[arg(long, value_enum, default_value = "auto")]
     invert: InvertArg,
-    /// Folder with the MNIST test set.
-    #[arg(long, value_name = "DIR", default_value = mnist::TEST_DIR, hide_default_value = true)]
-    data: PathBuf,
+    /// Folder with the test set of the model's data [default: the repository's].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Print JSON, with the 400 bytes in hex, and nothing else.
     #[arg(long)]
     json: bool,
@@ -55,7 +56,7 @@ enum InvertArg {
 #[derive(Debug, Serialize)]
 struct Answer {
     digit: u8,
-    /// What an MNIST test image shows.
+    /// What a test image shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<u8>,
     logits: Vec<i32>,
@@ -74,7 +75,7 @@ struct Answer {
 /// [`Error::Mismatch`] where the contract's answer is not the reference's; others of [`Error`].
 pub async fn run(args: Args) -> Result<(), Error> {
     let model = Model::open(&args.model)?;
-    let (image, label) = image(&args)?;
+    let (image, label) = image(&args, &model)?;
     let classifier = Classifier::open(&args.contract, &model).await?;
     let (agrees, digit) = classifier.answer(&model, &image).await?;
     let by_transaction = classifier.chain.sender().is_some();
@@ -108,15 +109,14 @@ pub async fn run(args: Args) -> Result<(), Error> {
 }
 
 /// The image that the argument names; of a test image, the digit that it shows.
-fn image(args: &Args) -> Result<([u8; 400], Option<u8>), Error> {
+fn image(args: &Args, model: &Model) -> Result<(Image, Option<u8>), Error> {
     let path = Path::new(&args.image);
     if !path.exists()
         && let Ok(index) = args.image.parse::<usize>()
     {
-        let test = mnist::test_set_in(&args.data)?;
-        let label = test.labels.get(index).copied();
-        let image = test.inputs()?.get(index).copied();
-        let count = test.labels.len();
+        let Samples { images, labels } = Samples::of(model, args.data.as_deref())?;
+        let (image, label) = (images.get(index).copied(), labels.get(index).copied());
+        let count = labels.len();
         let wrong = || Error::Usage(format!("test image {index}: there are {count}, from 0 on"));
         return Ok((image.ok_or_else(wrong)?, label));
     }
@@ -135,7 +135,7 @@ fn words(answer: &Answer) -> String {
     let mut text = format!("digit {digit}");
     if let Some(label) = label {
         let verdict = if label == digit { "right" } else { "wrong" };
-        text += &format!(" (MNIST says {label}: {verdict})");
+        text += &format!(" (the test set says {label}: {verdict})");
     }
     text += "\n\nlogits\n";
     let best = argmax(logits);
@@ -213,7 +213,7 @@ mod tests {
             contract: Contract::Stylus,
             image: String::new(),
         };
-        let expected = "digit 1 (MNIST says 7: wrong)\n\nlogits\n  0       -1,234\n  1            5 <\n\n\
+        let expected = "digit 1 (the test set says 7: wrong)\n\nlogits\n  0       -1,234\n  1            5 <\n\n\
             500,000 gas (transaction), 470,000 of it execution; mlp-64 in the Stylus contract";
         assert_eq!(words(&answer), expected);
     }

@@ -3,50 +3,45 @@
 use crate::{
     Error,
     artifacts::{self, Contract},
-    chain::Connection,
-    classifier::{Classifier, Paid},
     deployment,
-    gas::Stats,
+    measure::{self, Measured, Task},
     models::{Model, SHIPPED},
-    plot::{self, Bar, Group, colours},
+    plot::{self, Bar, Group, colour, colours},
     progress,
     report::{
-        self, Classify, Comparison, Estimate, ModelSummary, Original, Row, SolidityBuild, thousands,
+        self, Comparison, Frontier, ModelSummary, Original, Refusal, SolidityBuild, thousands,
     },
+    samples::Samples,
 };
-use inkling_data::mnist;
-use std::{path::PathBuf, sync::Arc};
+use indicatif::ProgressBar;
+use std::{future::Future, path::PathBuf, sync::Arc};
 use tokio::task::JoinSet;
 
-/// Images for Stylus and Packed where nothing else is asked for.
+/// Images where nothing else is asked for.
 const SAMPLES: u32 = 1_000;
 
-/// Images for Naive where nothing else is asked for.
-const NAIVE_SAMPLES: u32 = 200;
-
-/// Images whose `eth_estimateGas` is taken: it runs a transaction several times.
-const ESTIMATES: usize = 50;
+/// Gas after which a contract gets no more images, where nothing else is asked for: EVM code takes its time.
+const GAS_BUDGET: u64 = 5_000_000_000;
 
 /// Deploy every contract with every model, classify test images by transactions, check every answer, compare the gas.
+///
+/// Accuracy against gas, which follows from it, is written as frontier.json, frontier.md and frontier.png.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A shipped model (mlp-64, mlp-32-16) or a trained file (*.safetensors); may be given more than once.
-    #[arg(long = "model", value_name = "MODEL", default_values = SHIPPED)]
+    /// Shipped models or trained files (*.safetensors), separated by commas.
+    #[arg(long, value_name = "MODEL,…", value_delimiter = ',', default_values = SHIPPED)]
     models: Vec<String>,
-    /// Images for Stylus and Packed, from the first of the test set on.
+    /// The contracts, separated by commas.
+    #[arg(long, value_name = "CONTRACT,…", value_enum, value_delimiter = ',', default_values_t = Contract::ALL)]
+    contracts: Vec<Contract>,
+    /// Images, from the first of the test set on.
     #[arg(long, value_name = "N", default_value_t = SAMPLES,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     samples: u32,
-    /// Images for Naive, which takes the longest; never more than --samples. The densest need more gas than a
-    /// transaction gets, which is an error.
-    #[arg(long, value_name = "N", default_value_t = NAIVE_SAMPLES,
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    naive_samples: u32,
-    /// Folder with the MNIST test set.
-    #[arg(long, value_name = "DIR", default_value = mnist::TEST_DIR, hide_default_value = true)]
-    data: PathBuf,
-    /// Folder for compare.json, compare.md and compare.png; with other models or numbers of images than the default
-    /// ones, their names say so.
+    /// A contract gets no more images once its transactions have used so much gas.
+    #[arg(long, value_name = "GAS", default_value_t = GAS_BUDGET)]
+    gas_budget: u64,
+    /// Folder for the reports, compare.* and frontier.*; with other arguments than the default ones, their names say so.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
     /// Print the report as JSON instead of tables.
@@ -55,23 +50,19 @@ pub struct Args {
 }
 
 impl Args {
-    /// Name of the files: that of the committed report is for the default arguments only.
-    fn file_stem(&self, models: &[Model]) -> String {
-        let Self { samples, naive_samples, .. } = self;
-        let names: Vec<&str> = models.iter().map(|model| &model.name[..]).collect();
-        match self.models == SHIPPED && (*samples, *naive_samples) == (SAMPLES, NAIVE_SAMPLES) {
-            true => "compare".into(),
-            false => format!("compare-{}-{samples}-{naive_samples}", names.join("-")),
+    /// What the names of the files end with: nothing for the committed reports, which the default arguments make.
+    fn file_suffix(&self, models: &[Model]) -> String {
+        let Self { samples, gas_budget, contracts, .. } = self;
+        let all = self.models == SHIPPED && *contracts == Contract::ALL;
+        if all && (*samples, *gas_budget) == (SAMPLES, GAS_BUDGET) {
+            return String::new();
         }
+        let mut suffix: String = models.iter().map(|model| format!("-{}", model.name)).collect();
+        if *contracts != Contract::ALL {
+            suffix.extend(contracts.iter().map(|contract| format!("-{}", contract.argument())));
+        }
+        suffix + &format!("-{samples}")
     }
-}
-
-/// The first images of the test set, and the digits they show.
-struct Samples {
-    images: Vec<[u8; 400]>,
-    labels: Vec<u8>,
-    /// Images that every contract classifies.
-    common: usize,
 }
 
 /// Runs the command.
@@ -81,18 +72,27 @@ struct Samples {
 pub async fn run(args: Args) -> Result<(), Error> {
     let models: Vec<Model> =
         args.models.iter().map(|model| Model::open(model)).collect::<Result<_, _>>()?;
-    let test = mnist::test_set_in(&args.data)?;
-    let (samples, naive) = (args.samples as usize, args.naive_samples as usize);
-    let comparison = compare(&models, test.inputs()?, test.labels, samples, naive).await?;
+    let mut asked = Vec::new();
+    for model in &models {
+        asked.push((model.clone(), Samples::of(model, None)?));
+    }
+    let samples = args.samples as usize;
+    let comparison = compare(asked, &args.contracts, samples, args.gas_budget).await?;
+    let frontier = Frontier::of(&comparison);
 
-    let name = args.file_stem(&models);
+    let suffix = args.file_suffix(&models);
+    let (name, points) = (format!("compare{suffix}"), format!("frontier{suffix}"));
     let png = chart(&comparison, samples)?;
-    report::write(&args.out, &name, &comparison, &comparison.markdown(&name), &png)?;
+    report::write(&args.out, &name, &comparison, &comparison.markdown(&name), Some(&png))?;
+    let png = plot::frontier(&frontier)?;
+    report::write(&args.out, &points, &frontier, &frontier.markdown(&points), Some(&png))?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(comparison))),
         false => {
             report::print(&comparison.tables());
-            report::print(&format_args!("{}/{name}.{{json,md,png}}", args.out.display()));
+            report::print(&frontier.table());
+            let out = args.out.display();
+            report::print(&format_args!("{out}/{{{name},{points}}}.{{json,md,png}}"));
         }
     }
     for row in &comparison.rows {
@@ -111,147 +111,126 @@ pub async fn run(args: Args) -> Result<(), Error> {
 /// # Errors
 /// [`Error`] where something could not be done; a wrong answer is in the report.
 pub async fn compare(
-    models: &[Model],
-    images: Vec<[u8; 400]>,
-    labels: Vec<u8>,
+    models: Vec<(Model, Samples)>,
+    contracts: &[Contract],
     samples: usize,
-    naive_samples: usize,
+    gas_budget: u64,
 ) -> Result<Comparison, Error> {
-    let summaries = models.iter().map(|model| summary(model, &images, &labels));
-    let summaries = summaries.collect::<Result<Vec<_>, _>>()?;
-    let data = Arc::new(Samples { images, labels, common: naive_samples.min(samples) });
-    let mut total = 0;
-    let mut tasks = JoinSet::new();
-    let bar = progress::bar(0, "classifying");
-    // The slowest first.
-    for contract in [Contract::Naive, Contract::Stylus, Contract::Packed] {
-        let samples = if contract == Contract::Naive { data.common } else { samples };
-        for (index, model) in models.iter().enumerate() {
-            total += samples * if contract.is_stylus() { 2 } else { 1 };
-            let (model, data, bar) = (model.clone(), data.clone(), bar.clone());
-            tasks.spawn(async move {
-                let row = row(contract, &model, &data, samples, || bar.inc(1)).await?;
-                Ok::<_, Error>(((index, contract as usize), row))
-            });
+    let bar = progress::bar(models.len(), "preparing");
+    let prepare = models.into_iter().map(|(model, set)| {
+        let bar = bar.clone();
+        async move {
+            let task = prepare(model, set, samples, gas_budget);
+            bar.inc(1);
+            task
         }
-    }
-    bar.set_length(total as u64);
-    let mut rows = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        match done {
-            Ok(row) => rows.push(row?),
-            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-        }
-    }
+    });
+    let tasks: Vec<(ModelSummary, Arc<Task>)> = all(prepare).await?;
     bar.finish_and_clear();
-    rows.sort_by_key(|(order, _)| *order);
+
+    let count = tasks.iter().map(|(_, task)| task.samples.images.len()).sum::<usize>();
+    let ways = contracts.iter().map(|contract| if contract.is_stylus() { 2 } else { 1 });
+    let bar = progress::bar(count * ways.sum::<usize>(), "classifying");
+    // The slowest first.
+    let pairs = contracts.iter().rev().flat_map(|contract| tasks.iter().map(|t| (*contract, &t.1)));
+    let work = pairs.map(|(contract, task)| row(contract, task.clone(), bar.clone()));
+    let results: Vec<Result<Measured, Refusal>> = all(work).await?;
+    bar.finish_and_clear();
+
+    let (mut measured, mut refusals) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(row) => measured.push(row),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    let models: Vec<ModelSummary> = tasks.into_iter().map(|(summary, _)| summary).collect();
+    let place = |name: &str| models.iter().position(|model| model.name == name);
+    measured.sort_by_key(|m| (place(&m.row.deployment.model), m.row.deployment.contract));
+    refusals.sort_by_key(|refusal| (place(&refusal.model), refusal.contract));
+    measure::pair(&mut measured);
     let solidity = artifacts::solidity(Contract::Packed)?;
     Ok(Comparison {
-        stylus: artifacts::stylus()?.build,
         solidity: solidity.map_or_else(SolidityBuild::default, |program| SolidityBuild {
             compiler: program.compiler,
             settings: program.settings,
         }),
-        models: summaries,
-        rows: rows.into_iter().map(|(_, row)| row).collect(),
+        models,
+        rows: measured.into_iter().map(|measured| measured.row).collect(),
+        refusals,
         original: Original::published(),
     })
 }
 
-fn summary(model: &Model, images: &[[u8; 400]], labels: &[u8]) -> Result<ModelSummary, Error> {
-    let mut test_correct = 0;
-    for (image, label) in images.iter().zip(labels) {
-        let digit = model.digit(image).map_err(crate::classifier::Error::from)?;
-        test_correct += usize::from(digit == *label);
+/// Runs all of this in parallel, in the order given; stops at the first failure.
+pub(crate) async fn all<T: Send + 'static>(
+    work: impl Iterator<Item = impl Future<Output = Result<T, Error>> + Send + 'static>,
+) -> Result<Vec<T>, Error> {
+    let mut tasks = JoinSet::new();
+    for (index, one) in work.enumerate() {
+        tasks.spawn(async move { Ok::<_, Error>((index, one.await?)) });
     }
-    Ok(ModelSummary {
+    let mut done = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        match joined {
+            Ok(result) => done.push(result?),
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
+    done.sort_by_key(|(index, _)| *index);
+    Ok(done.into_iter().map(|(_, result)| result).collect())
+}
+
+fn prepare(
+    model: Model,
+    set: Samples,
+    samples: usize,
+    gas_budget: u64,
+) -> Result<(ModelSummary, Arc<Task>), Error> {
+    let test_images = set.images.len();
+    let (task, test_correct) = Task::new(model, set, samples, gas_budget)?;
+    let model = &task.model;
+    let summary = ModelSummary {
         name: model.name.clone(),
+        data: model.data.name().into(),
         shape: model.shape(),
         hash: model.hash,
         words: model.words.len(),
+        multiply_adds: model.network.header().multiply_adds(),
         test_correct,
-        test_images: images.len(),
-    })
+        test_images,
+    };
+    Ok((summary, Arc::new(task)))
 }
 
-/// One contract with one model.
+/// One contract with one model, if it takes it.
 async fn row(
     contract: Contract,
-    model: &Model,
-    data: &Samples,
-    samples: usize,
-    tick: impl Fn(),
-) -> Result<Row, Error> {
-    let images = &data.images[..samples.min(data.images.len())];
-    let chain = Connection::embedded().await?;
-    let deployment = deployment::deploy(&chain, contract, model).await?;
-    let classifier = Classifier { chain, address: deployment.address };
-    let (activation_gas, program) = match contract.is_stylus() {
-        true => {
-            let fresh = Connection::embedded().await?;
-            let gas = deployment::activation_gas(&fresh).await?;
-            (gas, Some(classifier.program_costs().await?))
-        }
-        false => (None, None),
-    };
-
-    let mut classify = Vec::new();
-    let ways = if contract.is_stylus() { &[Some(false), Some(true)][..] } else { &[None] };
-    for &cached in ways {
-        if let Some(cached) = cached {
-            classifier.chain.set_cached(classifier.address, cached).await?;
-        }
-        let gas_limit = classifier.gas_limit(images).await?;
-        let mut paid: Vec<Paid> = Vec::new();
-        for image in images {
-            let one = classifier.pay(image, gas_limit).await;
-            paid.push(one.map_err(|error| Error::of_sample(paid.len(), error))?);
-            tick();
-            // An embedded chain answers without ever waiting: this is where a task can be stopped.
-            tokio::task::yield_now().await;
-        }
-        let mut estimates = Vec::new();
-        for image in images.iter().take(ESTIMATES) {
-            estimates.push(classifier.estimate(image).await?);
-        }
-        let transaction: Vec<u64> = paid.iter().map(|paid| paid.transaction).collect();
-        let execution: Vec<u64> = paid.iter().map(|paid| paid.execution).collect();
-        classify.push(Classify {
-            cached,
-            transaction_gas: Stats::of(&transaction),
-            execution_gas: Stats::of(&execution),
-            common_mean: Stats::of(&transaction[..data.common.min(transaction.len())]).mean,
-            estimate: Estimate {
-                images: estimates.len(),
-                mean: Stats::of(&estimates).mean,
-                transaction_mean: Stats::of(&transaction[..estimates.len()]).mean,
-            },
-        });
-    }
-
-    let (mut correct, mut disagreements) = (0, Vec::new());
-    for (index, (image, label)) in images.iter().zip(&data.labels).enumerate() {
-        let (agrees, digit) = classifier.answer(model, image).await?;
-        correct += usize::from(digit == *label);
-        if !agrees {
-            disagreements.push(index);
-        }
-    }
-    let samples = images.len();
-    let sha256 = artifacts::sha256(contract)?;
-    Ok(Row {
-        deployment,
-        sha256,
-        activation_gas,
-        program,
-        samples,
-        correct,
-        disagreements,
-        classify,
-    })
+    task: Arc<Task>,
+    bar: ProgressBar,
+) -> Result<Result<Measured, Refusal>, Error> {
+    let measured = measure::measure(contract, &task, || bar.inc(1)).await;
+    refusal(contract, &task.model, measured)
 }
 
-/// The bar chart.
+/// Tells what a contract does not take from what went wrong.
+pub(crate) fn refusal<T>(
+    contract: Contract,
+    model: &Model,
+    result: Result<T, Error>,
+) -> Result<Result<T, Refusal>, Error> {
+    let reason = match result {
+        Ok(done) => return Ok(Ok(done)),
+        Err(Error::Deployment(deployment::Error::Refused { reason, .. })) => reason,
+        Err(Error::Artifact(artifacts::Error::NotBaked { .. })) => {
+            "no program was built with it inside".into()
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Err(Refusal { contract, model: model.name.clone(), reason }))
+}
+
+/// The bar chart: Stylus programs cached.
 ///
 /// # Errors
 /// [`plot::Error`].
@@ -260,17 +239,10 @@ pub fn chart(comparison: &Comparison, samples: usize) -> Result<Vec<u8>, plot::E
     for model in &comparison.models {
         let mut bars = Vec::new();
         for row in comparison.rows_of(&model.name) {
-            for classify in row.classify.iter().rev() {
-                let contract = row.deployment.contract;
-                let colour = match (contract, classify.cached) {
-                    (Contract::Stylus, Some(false)) => colours::STYLUS_UNCACHED,
-                    (Contract::Stylus, _) => colours::STYLUS,
-                    (Contract::Packed, _) => colours::PACKED,
-                    (Contract::Naive, _) => colours::NAIVE,
-                };
-                let label = classify.label(contract);
-                bars.push(Bar { label, gas: classify.transaction_gas, colour });
-            }
+            let Some(best) = row.best() else { continue };
+            let contract = row.deployment.contract;
+            let label = best.label(contract);
+            bars.push(Bar { label, gas: best.transaction_gas, colour: colour(contract) });
         }
         groups.push(Group { heading: format!("{} ({})", model.name, model.shape), bars });
     }
@@ -278,15 +250,12 @@ pub fn chart(comparison: &Comparison, samples: usize) -> Result<Vec<u8>, plot::E
     let heading = format!("evm-neural-network ({shape}), as its README reports");
     let original = Bar { label: "original".into(), gas: *gas, colour: colours::ORIGINAL };
     groups.push(Group { heading, bars: vec![original] });
-    let naive = comparison.rows.iter().find(|row| row.deployment.contract == Contract::Naive);
-    let fewer = match naive {
-        Some(row) if row.samples < samples => {
-            format!(" (Naive: {})", thousands(row.samples as u64))
-        }
-        _ => String::new(),
+    let fewer = match comparison.rows.iter().any(|row| row.samples < samples) {
+        true => " (of dear contracts fewer)",
+        false => "",
     };
     let subtitle = format!(
-        "Whole transactions, mean over the first {} MNIST test images{fewer}; whiskers: least and most",
+        "Whole transactions, mean over the first {} test images{fewer}; whiskers: least and most",
         thousands(samples as u64)
     );
     plot::bars("Gas of one classification", &subtitle, &groups)
@@ -295,49 +264,79 @@ pub fn chart(comparison: &Comparison, samples: usize) -> Result<Vec<u8>, plot::E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::tiny_model;
+    use crate::testing::{tiny_model, tiny_samples};
     use clap::{Args as _, Command, FromArgMatches};
 
     #[test]
     fn other_arguments_make_other_files() {
-        let stem = |line: &str| {
+        let suffix = |line: &str| {
             let matches = Args::augment_args(Command::new("compare"));
             let matches = matches.get_matches_from(format!("compare {line}").split_whitespace());
             let args = Args::from_arg_matches(&matches).unwrap();
             let models: Result<Vec<Model>, _> =
                 args.models.iter().map(|model| Model::open(model)).collect();
-            args.file_stem(&models.unwrap())
+            args.file_suffix(&models.unwrap())
         };
-        assert_eq!(stem(""), "compare");
-        assert_eq!(stem("--samples 1000 --naive-samples 200"), "compare");
-        assert_eq!(stem("--samples 10"), "compare-mlp-64-mlp-32-16-10-200");
-        assert_eq!(stem("--model mlp-64"), "compare-mlp-64-1000-200");
+        assert_eq!(suffix(""), "");
+        assert_eq!(suffix("--samples 1000"), "");
+        assert_eq!(suffix("--models mlp-64,mlp-32-16 --samples 10"), "-mlp-64-mlp-32-16-10");
+        assert_eq!(suffix("--models mlp-64 --contracts stylus,yul"), "-mlp-64-stylus-yul-1000");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_small_comparison() {
-        let model = tiny_model(8, &[8, 10]);
-        let images: Vec<[u8; 400]> = (0..6u8).map(|n| [n * 20; 400]).collect();
-        let labels = vec![0; 6];
-        let comparison = compare(&[model], images, labels, 4, 2).await.unwrap();
+        let models = vec![(tiny_model(8, &[8, 10]), tiny_samples(40))];
+        let comparison = compare(models, &Contract::ALL, 34, u64::MAX).await.unwrap();
         assert!(comparison.agrees());
         let contracts: Vec<_> = comparison.rows.iter().map(|r| r.deployment.contract).collect();
-        assert_eq!(contracts, Contract::ALL);
-        let [stylus, packed, naive] = &comparison.rows[..] else { panic!("three rows") };
-        assert_eq!((stylus.samples, packed.samples, naive.samples), (4, 4, 2));
+        assert_eq!(contracts, Contract::UPLOADED);
+        let refused: Vec<_> = comparison.refusals.iter().map(|refusal| refusal.contract).collect();
+        assert_eq!(refused, [Contract::StylusBaked]);
+        let [stylus, code, yul, .., packed, naive] = &comparison.rows[..] else { panic!("rows") };
+        assert!(comparison.rows.iter().all(|row| row.samples == 34));
+
         let [uncached, cached] = &stylus.classify[..] else { panic!("two ways") };
         let costs = stylus.program.unwrap();
         let saved = uncached.transaction_gas.mean - cached.transaction_gas.mean;
         assert_eq!(saved, costs.init_gas - costs.cached_init_gas);
         assert!(packed.classify[0].transaction_gas.mean < naive.classify[0].transaction_gas.mean);
         assert!(stylus.activation_gas.unwrap() < stylus.deployment.gas("create"));
+
+        // The first image is black; the others read all words.
+        let reads = stylus.reads.unwrap();
+        assert_eq!((reads.slots.min, reads.slots.max), (4, 4 + 100));
+        assert_eq!((stylus.reads, code.reads.unwrap().slots.max), (yul.reads, 1));
+        assert!(naive.reads.is_none() && naive.compute_gas.is_none());
+        assert!(stylus.over_floor().unwrap() > 1.0);
+        assert!(stylus.compute_gas.unwrap() < cached.execution_gas.mean);
+        assert!(stylus.batch_gas.unwrap() < cached.transaction_gas.mean / 2);
+        let twin = stylus.twin.unwrap();
+        assert_eq!((twin.images, twin.own.transaction), (34, cached.transaction_gas.mean));
+        assert_eq!(twin.twin.transaction, yul.classify[0].transaction_gas.mean);
+        assert!(twin.ratios().iter().all(|ratio| *ratio < 1.0));
+
         let page = comparison.markdown("compare-small");
         assert!(page.ends_with("![Gas of one classification](compare-small.png)\n"));
         assert!(page.contains(&format!("Packed `{}`", packed.sha256)));
         assert!(page.contains("| Stylus, cached "));
+        assert!(page.contains("* Stylus baked: no program was built with it inside.\n"));
         assert!(page.contains("41,036,311"));
-        assert!(!chart(&comparison, 4).unwrap().is_empty());
+        assert!(!chart(&comparison, 34).unwrap().is_empty());
         let json = serde_json::to_string(&comparison).unwrap();
         assert_eq!(serde_json::from_str::<Comparison>(&json).unwrap(), comparison);
+
+        let frontier = Frontier::of(&comparison);
+        assert_eq!(frontier.points.len(), 6);
+        assert_eq!(frontier.points[0].uncached_gas, Some(uncached.transaction_gas.mean));
+    }
+
+    #[tokio::test]
+    async fn what_a_contract_does_not_take_is_said() {
+        // 8,000 words do not fit the code of an account.
+        let models = vec![(tiny_model(8, &[200, 10]), tiny_samples(1))];
+        let comparison = compare(models, &[Contract::StylusCode], 1, u64::MAX).await.unwrap();
+        assert_eq!(comparison.rows, []);
+        assert!(comparison.refusals[0].reason.starts_with("ModelTooLarge"));
+        assert!(comparison.tables().contains("| Stylus code |"));
     }
 }

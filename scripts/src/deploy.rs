@@ -5,18 +5,18 @@ use crate::{
     artifacts::Contract,
     chain::Connection,
     deployment::{self, Deployment},
-    models::Model,
+    models::{DEFAULT, Model},
     report::{self, thousands},
+    samples::Samples,
 };
 use alloy::primitives::Address;
-use inkling_data::mnist;
 use std::path::PathBuf;
 
 /// Deploy a contract to an Arbitrum chain and upload a model into it, or go on with an upload that broke off.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A shipped model (mlp-64, mlp-32-16) or a trained file (*.safetensors).
-    #[arg(long, default_value = "mlp-64")]
+    /// A shipped model or a trained file (*.safetensors).
+    #[arg(long, default_value = DEFAULT)]
     model: String,
     /// The contract.
     #[arg(long, value_enum, default_value = "stylus")]
@@ -33,9 +33,9 @@ pub struct Args {
     /// Test images whose logits are compared with the reference afterwards.
     #[arg(long, value_name = "N", default_value_t = 10)]
     check: usize,
-    /// Folder with the MNIST test set.
-    #[arg(long, value_name = "DIR", default_value = mnist::TEST_DIR, hide_default_value = true)]
-    data: PathBuf,
+    /// Folder with the test set of the model's data [default: the repository's].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Print the result as JSON, and nothing else.
     #[arg(long)]
     json: bool,
@@ -47,7 +47,7 @@ pub struct Args {
 /// [`Error::Mismatch`] where the deployed contract's answers are not the reference's; others of [`Error`].
 pub async fn run(args: Args) -> Result<(), Error> {
     let model = Model::open(&args.model)?;
-    let images = mnist::test_set_in(&args.data)?.inputs()?;
+    let images = Samples::of(&model, args.data.as_deref())?.images;
     let chain = Connection::endpoint(&args.rpc, Some(&args.private_key_env)).await?;
     let begun = match args.address {
         Some(address) => deployment::resume(address, args.contract, &model),

@@ -52,6 +52,16 @@ pub enum Error {
         /// How much it needs.
         source: classifier::Error,
     },
+    /// The program with marks and the native kernel are not of the same version.
+    #[error(
+        "the program marks the ends of {got} parts, the kernel has {expected}: `make contract` builds it"
+    )]
+    Marks {
+        /// Marks in the trace.
+        got: usize,
+        /// Parts, but for the last.
+        expected: usize,
+    },
     /// A plot cannot be drawn.
     #[error(transparent)]
     Plot(#[from] plot::Error),

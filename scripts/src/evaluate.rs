@@ -1,21 +1,22 @@
 //! `inkling evaluate`: accuracy, confusion matrix, agreement with the reference and gas of one deployed model.
 
 use crate::{
-    Error, artifacts,
+    Error,
+    artifacts::{self, Contract},
     classifier::{Classifier, ContractArgs},
     gas::Stats,
-    models::Model,
+    models::{DEFAULT, Model},
     plot, progress,
     report::{self, Evaluation, Histogram, thousands},
+    samples::Samples,
 };
-use inkling_data::mnist;
 use std::path::PathBuf;
 
 /// Classify many test images with a contract: accuracy, confusion matrix, gas.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A shipped model (mlp-64, mlp-32-16) or a trained file (*.safetensors).
-    #[arg(long, default_value = "mlp-64")]
+    /// A shipped model or a trained file (*.safetensors).
+    #[arg(long, default_value = DEFAULT)]
     model: String,
     /// Images, from the first of the test set on. With Naive the densest need more gas than a transaction gets, which
     /// is an error: choose fewer.
@@ -24,9 +25,9 @@ pub struct Args {
     samples: u32,
     #[command(flatten)]
     contract: ContractArgs,
-    /// Folder with the MNIST test set.
-    #[arg(long, value_name = "DIR", default_value = mnist::TEST_DIR, hide_default_value = true)]
-    data: PathBuf,
+    /// Folder with the test set of the model's data [default: the repository's].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Folder for evaluate-MODEL-CONTRACT-N.json, .md and .png; evaluate-MODEL.* is for all 10,000 images with Stylus
     /// on the embedded chain.
     #[arg(long, value_name = "DIR", default_value = "reports")]
@@ -42,24 +43,22 @@ pub struct Args {
 /// [`Error::Mismatch`] where a digit or a logit is not the reference's; others of [`Error`].
 pub async fn run(args: Args) -> Result<(), Error> {
     let model = Model::open(&args.model)?;
-    let test = mnist::test_set_in(&args.data)?;
-    let mut images = test.inputs()?;
-    images.truncate(args.samples as usize);
+    let mut samples = Samples::of(&model, args.data.as_deref())?;
+    samples.truncate(args.samples as usize);
     let classifier = Classifier::open(&args.contract, &model).await?;
-    let evaluation =
-        evaluate(&classifier, args.contract.contract, &model, &images, &test.labels).await?;
+    let evaluation = evaluate(&classifier, args.contract.contract, &model, &samples).await?;
 
     let name = evaluation.file_stem();
     let subtitle = format!(
-        "{} contract, {} MNIST test images, {}",
+        "{} contract, {} test images, {}",
         evaluation.contract,
-        thousands(images.len() as u64),
+        thousands(evaluation.samples as u64),
         if evaluation.by_transaction { "whole transactions" } else { "estimates" },
     );
     let title = format!("Gas of one classification: {}", model.name);
     let mean = evaluation.transaction_gas.mean;
     let png = plot::histogram(&title, &subtitle, "gas", &evaluation.histogram, mean)?;
-    report::write(&args.out, &name, &evaluation, &evaluation.markdown(), &png)?;
+    report::write(&args.out, &name, &evaluation, &evaluation.markdown(), Some(&png))?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(evaluation))),
         false => {
@@ -84,12 +83,12 @@ pub async fn run(args: Args) -> Result<(), Error> {
 /// [`Error`].
 pub async fn evaluate(
     classifier: &Classifier,
-    contract: crate::artifacts::Contract,
+    contract: Contract,
     model: &Model,
-    images: &[[u8; 400]],
-    labels: &[u8],
+    samples: &Samples,
 ) -> Result<Evaluation, Error> {
     let by_transaction = classifier.chain.sender().is_some();
+    let Samples { images, labels } = samples;
     let gas_limit = classifier.gas_limit(images).await?;
     let classes = model.network.header().classes().max(10);
     let mut confusion = vec![vec![0; classes]; classes];
@@ -122,7 +121,7 @@ pub async fn evaluate(
         model_hash: model.hash,
         contract,
         sha256: match classifier.chain.is_embedded() {
-            true => Some(artifacts::sha256(contract)?),
+            true => Some(artifacts::program(contract, &model.name)?.sha256()),
             false => None,
         },
         chain_id: classifier.chain.chain_id(),
@@ -141,19 +140,20 @@ pub async fn evaluate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{artifacts::Contract, chain::Connection, deployment, testing::tiny_model};
+    use crate::{chain::Connection, deployment, testing::tiny_model};
 
     #[tokio::test]
     async fn an_evaluation_adds_up() {
         let model = tiny_model(7, &[8, 10]);
-        let images = [[0; 400], [255; 400], [7; 400]];
-        let labels = images.map(|image| model.digit(&image).unwrap());
+        let images = vec![[0; 400], [255; 400], [7; 400]];
+        let mut labels: Vec<u8> =
+            images.iter().map(|image| model.kernel().classify(image).unwrap().0).collect();
+        labels[2] = (labels[2] + 1) % 10;
         let chain = Connection::embedded().await.unwrap();
         let deployed = deployment::deploy(&chain, Contract::Packed, &model).await.unwrap();
         let classifier = Classifier { chain, address: deployed.address };
-        let wrong = [labels[0], labels[1], (labels[2] + 1) % 10];
-        let evaluation =
-            evaluate(&classifier, Contract::Packed, &model, &images, &wrong).await.unwrap();
+        let samples = Samples { images, labels };
+        let evaluation = evaluate(&classifier, Contract::Packed, &model, &samples).await.unwrap();
         assert_eq!((evaluation.samples, evaluation.correct), (3, 2));
         assert_eq!(evaluation.file_stem(), "evaluate-random-7-packed-3");
         assert!(evaluation.disagreements.is_empty());

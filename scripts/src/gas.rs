@@ -1,6 +1,10 @@
-//! Gas figures: least, mean and most of many transactions.
+//! Gas figures: least, mean and most of many transactions; and what gas is in ink.
 
+use inkling_devnode::stylus::params::StylusParams;
 use serde::{Deserialize, Serialize};
+
+/// Ink that a gas buys.
+pub const INK_PRICE: u64 = StylusParams::ARBOS_51.ink_price as u64;
 
 /// Least, mean and most of some gas figures. Of none, all are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,13 +4,17 @@
 //! chain of `inkling-devnode` or over an endpoint, so that a figure from the one is made by the code that would make
 //! it on the other. Gas rules are the chain's: here gas is read from receipts.
 //!
-//! * [`abi`], [`artifacts`], [`models`]: what is deployed: interfaces, built programs, trained networks;
-//! * [`chain`], [`deployment`], [`classifier`]: connecting, deploying, asking a deployed contract;
-//! * [`deploy`], [`compare`], [`evaluate`], [`classify`], [`node`]: the subcommands, arguments included;
-//! * [`gas`], [`report`], [`plot`], [`progress`]: figures and how they are shown.
+//! * [`abi`], [`artifacts`], [`models`], [`samples`]: what is deployed and asked: interfaces, built programs, trained
+//!   networks, test images;
+//! * [`chain`], [`deployment`], [`classifier`]: connecting, deploying, asking a deployed contract; [`measure`]: all that is
+//!   measured of one contract with one model;
+//! * [`deploy`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`], [`bake`], [`node`]: the subcommands,
+//!   arguments included;
+//! * [`gas`], [`shape`], [`report`], [`plot`], [`progress`]: figures and how they are shown.
 
 pub mod abi;
 pub mod artifacts;
+pub mod bake;
 pub mod chain;
 pub mod classifier;
 pub mod classify;
@@ -19,12 +23,17 @@ pub mod deploy;
 pub mod deployment;
 pub mod error;
 pub mod evaluate;
+pub mod exactness;
 pub mod gas;
+pub mod measure;
 pub mod models;
 pub mod node;
 pub mod plot;
+pub mod profile;
 pub mod progress;
 pub mod report;
+pub mod samples;
+pub mod shape;
 #[cfg(test)]
 mod testing;
 

@@ -1,7 +1,7 @@
 //! `inkling`: see [`inkling`] for the library under it.
 
 use clap::{Parser, Subcommand};
-use inkling::{classify, compare, deploy, evaluate, node};
+use inkling::{bake, classify, compare, deploy, evaluate, exactness, node, profile};
 use std::process::ExitCode;
 
 /// Quantized neural networks in Arbitrum Stylus contracts: deploy them, run them, compare their gas with Solidity's.
@@ -22,8 +22,11 @@ struct Cli {
 enum Command {
     Compare(compare::Args),
     Evaluate(evaluate::Args),
+    Exactness(exactness::Args),
+    Profile(profile::Args),
     Classify(classify::Args),
     Deploy(deploy::Args),
+    Bake(bake::Args),
     Node(node::Args),
 }
 
@@ -32,8 +35,11 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Compare(args) => compare::run(args).await,
         Command::Evaluate(args) => evaluate::run(args).await,
+        Command::Exactness(args) => exactness::run(args).await,
+        Command::Profile(args) => profile::run(args).await,
         Command::Classify(args) => classify::run(args).await,
         Command::Deploy(args) => deploy::run(args).await,
+        Command::Bake(args) => bake::run(args),
         Command::Node(args) => node::run(args).await,
     };
     match result {
@@ -67,7 +73,11 @@ mod tests {
         // There is no deployment to an endpoint without a key, and no key on the command line.
         assert!(parse("inkling deploy --rpc http://localhost:8547").is_err());
         assert!(parse("inkling deploy --private-key 0x01").is_err());
-        assert!(parse("inkling evaluate --contract yul").is_err());
+        assert!(parse("inkling compare --models mlp-64,small --contracts stylus,yul-code").is_ok());
+        assert!(parse("inkling profile --model mlp-64").is_ok());
+        assert!(parse("inkling exactness --samples 5 --solidity-samples 5").is_ok());
+        assert!(parse("inkling bake --model mlp-64").is_ok());
+        assert!(parse("inkling evaluate --contract vyper").is_err());
         assert!(parse("inkling evaluate --samples 0").is_err());
         // An address means nothing on a chain that was just made.
         let address = "0x00000000000000000000000000000000000a11ce";

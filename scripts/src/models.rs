@@ -1,12 +1,21 @@
 //! Trained models as they are deployed: a network's header, words and hash.
 
+use crate::shape;
 use alloy::primitives::{B256, keccak256};
-use inkling_data::{TrainedModel, model};
-use inkling_network::{ImageLengthError, Network, argmax, kernel, pack, reference};
+use inkling_data::{Set, TrainedModel, model};
+use inkling_network::{
+    ImageLengthError, Network, argmax,
+    kernel::{self, WordSource},
+    pack::{self, Word},
+    reference,
+};
 use std::path::{Path, PathBuf};
 
 /// The models of this repository, in `models/`.
 pub const SHIPPED: [&str; 2] = ["mlp-64", "mlp-32-16"];
+
+/// The model that a command takes where none is named.
+pub const DEFAULT: &str = "mlp-64";
 
 /// Where they lie.
 const MODELS_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
@@ -30,6 +39,9 @@ pub enum Error {
     /// The name cannot be part of a file's name.
     #[error("{0:?} is no name for a model: letters, digits, '.', '_' and '-', and no '.' in front")]
     Name(String),
+    /// There is no such data set.
+    #[error("the model was trained on {0:?}, for which there are no test images")]
+    Data(String),
     /// More words than a contract holds.
     #[error("the model has {got} words, a contract holds at most {limit}", limit = pack::MAX_WORDS)]
     TooLarge {
@@ -43,12 +55,14 @@ pub enum Error {
 pub struct Model {
     /// Its name.
     pub name: String,
+    /// What it was trained on.
+    pub data: Set,
     /// Its integers.
     pub network: Network,
     /// Its header as in `docs/format.md`.
     pub header: Vec<u8>,
     /// Its packed words.
-    pub words: Vec<pack::Word>,
+    pub words: Vec<Word>,
     /// The commitment to header and words.
     pub hash: B256,
 }
@@ -60,17 +74,20 @@ impl Model {
     /// [`Error`].
     pub fn open(model: &str) -> Result<Self, Error> {
         let path = match SHIPPED.contains(&model) {
-            true => Path::new(MODELS_DIR).join(model).with_extension("safetensors"),
+            true => Path::new(MODELS_DIR).join(format!("{model}.safetensors")),
             false if Path::new(model).exists() => PathBuf::from(model),
             false => return Err(Error::Unknown(model.into())),
         };
         match TrainedModel::load(&path) {
-            Ok(trained) => Self::new(trained.card.name, trained.network),
+            Ok(TrainedModel { network, card }) => {
+                let data = Set::from_name(&card.data).ok_or(Error::Data(card.data))?;
+                Ok(Self { data, ..Self::new(card.name, network)? })
+            }
             Err(source) => Err(Error::File { path, source }),
         }
     }
 
-    /// Packs a network. Reports are named after it, and the name may be a stranger's.
+    /// Packs a network for MNIST. Reports are named after it, and the name may be a stranger's.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::TooLarge`].
@@ -84,16 +101,12 @@ impl Model {
         }
         let header = network.header().to_bytes();
         let hash = pack::model_hash(&header, &words, |bytes| keccak256(bytes).0).into();
-        Ok(Self { name, network, header, words, hash })
+        Ok(Self { name, data: Set::Mnist, network, header, words, hash })
     }
 
-    /// Widths of input and layers, as in `400→64→10`.
+    /// Input and layers, as in `400→64→10`; see [`shape`].
     pub fn shape(&self) -> String {
-        let header = self.network.header();
-        let layers = header.layers().iter().map(|layer| layer.outputs());
-        let widths: Vec<String> =
-            std::iter::once(header.input().len()).chain(layers).map(|n| n.to_string()).collect();
-        widths.join("→")
+        shape::network(self.network.header())
     }
 
     /// The logits that every contract must give: the reference's.
@@ -104,13 +117,52 @@ impl Model {
         reference::forward(&self.network, image)
     }
 
-    /// The digit, by the fast kernel.
+    /// The fast kernel with this model in it.
+    pub fn kernel(&self) -> Kernel<'_> {
+        let mut words = Counted { words: &self.words, read: vec![false; self.words.len()] };
+        let model = kernel::Model::load(self.network.header(), &mut words);
+        Kernel { head: words.read.clone(), words, model }
+    }
+
+    /// Storage slots of the header that inference reads: slot 0 and those after it.
+    pub const fn header_slots(&self) -> usize {
+        1 + self.header.len().saturating_sub(HEADER_BYTES_IN_STATE).div_ceil(32)
+    }
+}
+
+/// Bytes of a header that share slot 0 with the state: see `docs/format.md`.
+const HEADER_BYTES_IN_STATE: usize = 31;
+
+/// The native kernel, which counts the words that it asks for.
+pub struct Kernel<'a> {
+    model: kernel::Model,
+    words: Counted<'a>,
+    /// Words that were read for all images.
+    head: Vec<bool>,
+}
+
+impl Kernel<'_> {
+    /// The digit of an image, and the number of different words that a contract reads for it.
     ///
     /// # Errors
     /// As [`Model::logits`].
-    pub fn digit(&self, image: &[u8]) -> Result<u8, ImageLengthError> {
-        let logits = kernel::forward(self.network.header(), &mut &self.words[..], image)?;
-        Ok(argmax(&logits) as u8)
+    pub fn classify(&mut self, image: &[u8]) -> Result<(u8, usize), ImageLengthError> {
+        self.words.read.clone_from(&self.head);
+        let digit = argmax(self.model.forward(&mut self.words, image)?) as u8;
+        Ok((digit, self.words.read.iter().filter(|read| **read).count()))
+    }
+}
+
+/// Words, and which of them were asked for.
+struct Counted<'a> {
+    words: &'a [Word],
+    read: Vec<bool>,
+}
+
+impl WordSource for Counted<'_> {
+    fn word(&mut self, index: u32) -> Word {
+        self.read[index as usize] = true;
+        self.words[index as usize]
     }
 }
 
@@ -140,7 +192,8 @@ mod tests {
     fn the_hash_is_that_of_the_format() {
         // One chunk: keccak(keccak(header) ‖ keccak(chunk)).
         let model = tiny_model(1, &[2, 2]);
-        assert_eq!((model.shape().as_str(), model.words.len()), ("400→2→2", 27));
+        // 2 biases each and the 4 weights of the second layer in one word, 800 weights in 25.
+        assert_eq!((model.shape().as_str(), model.words.len()), ("400→2→2", 26));
         let parts = [keccak256(&model.header), keccak256(model.words.as_flattened())].concat();
         assert_eq!(model.hash, keccak256(parts));
         assert_ne!(model.hash, b256!());
@@ -151,7 +204,20 @@ mod tests {
         let model = tiny_model(2, &[8, 10]);
         let image = [9; 400];
         let logits = model.logits(&image).unwrap();
-        assert_eq!(usize::from(model.digit(&image).unwrap()), argmax(&logits));
+        let (digit, words) = model.kernel().classify(&image).unwrap();
+        assert_eq!((usize::from(digit), words), (argmax(&logits), model.words.len()));
         assert!(model.logits(&image[1..]).is_err());
+    }
+
+    #[test]
+    fn words_that_no_pixel_needs_are_not_read() {
+        // 8 biases and 8 outputs: four rows of weights a word, 100 words, after one of biases.
+        let model = tiny_model(2, &[8]);
+        let (mut kernel, mut image) = (model.kernel(), [0; 400]);
+        assert_eq!(kernel.classify(&image).unwrap().1, 1);
+        (image[3], image[399]) = (1, 1);
+        assert_eq!(kernel.classify(&image).unwrap().1, 3);
+        assert_eq!(kernel.classify(&[1; 400]).unwrap().1, 101);
+        assert_eq!(model.header_slots(), 1);
     }
 }

@@ -4,146 +4,47 @@
 //! with the contract's own words and costs nothing; then it is sent and its receipt waited for. No key is ever an
 //! argument: an endpoint's transactions are signed with the key in an environment variable.
 
-use crate::abi;
+mod error;
+mod request;
+mod trace;
+
+pub use error::Error;
+pub use request::{Receipt, Request};
+pub use trace::{Hostio, Trace};
+
 use alloy::{
     eips::BlockId,
     network::{EthereumWallet, TransactionBuilder},
-    primitives::{Address, B256, Bytes, TxKind, U64, U256},
+    primitives::{Address, B256, Bytes, U256},
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::{
         client::RpcClient,
         types::{
-            Log, TransactionRequest,
+            TransactionRequest,
             state::{AccountOverride, StateOverride},
         },
     },
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
-    transports::TransportError,
 };
-use inkling_devnode::{Chain, ChainConfig, Embedded, Node, arbos};
-use serde::Deserialize;
+use error::said;
+use inkling_devnode::{Chain, ChainConfig, Embedded, Node, TxOutcome, TxRequest, arbos};
+use serde_json::json;
 use std::time::Duration;
 
 /// How long a receipt is waited for.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Why the chain could not be asked or said no.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Not the URL of an endpoint.
-    #[error("{0} is not the URL of an endpoint, expected http:// or https://")]
-    Url(String),
-    /// The environment variable with the key is missing or holds none. Its value is never shown.
-    #[error("the environment variable {0} does not hold a private key, expected 32 bytes in hex")]
-    Key(String),
-    /// A transaction on an endpoint, and no key.
-    #[error("{0} is a transaction: it needs --private-key-env")]
-    NoKey(&'static str),
-    /// The endpoint cannot be reached, or did not like the request.
-    #[error("{what}: {message}")]
-    Transport {
-        /// What was asked.
-        what: &'static str,
-        /// What the transport or the node said.
-        message: String,
-    },
-    /// The contract refused.
-    #[error("{what} was refused: {reason}")]
-    Reverted {
-        /// What was asked.
-        what: &'static str,
-        /// The contract's error with its arguments.
-        reason: String,
-    },
-    /// A transaction that was expected to succeed did not.
-    #[error("{what} failed in transaction {hash}, although its estimate succeeded")]
-    Failed {
-        /// What was asked.
-        what: &'static str,
-        /// The transaction.
-        hash: B256,
-    },
-    /// A transaction was sent and not included.
-    #[error("no receipt of {what} within {} s (transaction {hash})", RECEIPT_TIMEOUT.as_secs())]
-    NoReceipt {
-        /// What was asked.
-        what: &'static str,
-        /// The transaction.
-        hash: B256,
-    },
-    /// The answer is not what the interface says; mostly there is no such contract.
-    #[error(
-        "{what}: {address} answered {bytes} bytes that are no answer to it; is the contract there?"
-    )]
-    Answer {
-        /// What was asked.
-        what: &'static str,
-        /// Who was asked.
-        address: Address,
-        /// Length of the answer.
-        bytes: usize,
-    },
-}
-
-/// What the chain said of a transaction.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Receipt {
-    /// The transaction.
-    pub transaction_hash: B256,
-    gas_used: U64,
-    /// Gas that paid for posting to L1; Arbitrum only.
-    gas_used_for_l1: Option<U64>,
-    status: U64,
-    /// The contract that was created.
-    pub contract_address: Option<Address>,
-    /// Events.
-    pub logs: Vec<Log>,
-}
-
-impl Receipt {
-    /// Gas of the transaction less what paid for posting it to L1.
-    pub fn gas(&self) -> u64 {
-        self.gas_used.saturating_sub(self.gas_used_for_l1.unwrap_or_default()).to()
-    }
-}
-
-/// A call or a transaction that is yet to be made.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Its name in errors.
-    pub what: &'static str,
-    /// Callee, or a creation.
-    pub to: TxKind,
-    /// Calldata or init code.
-    pub data: Bytes,
-    /// Wei sent along.
-    pub value: U256,
-    /// Gas limit; estimated where there is none.
-    pub gas: Option<u64>,
-}
-
-impl Request {
-    /// Calls a function of a contract.
-    pub fn call<C: SolCall>(to: Address, call: &C) -> Self {
-        let data = call.abi_encode().into();
-        Self { what: C::SIGNATURE, to: to.into(), data, value: U256::ZERO, gas: None }
-    }
-
-    /// Creates a contract.
-    pub fn create(init_code: Bytes) -> Self {
-        let what = "contract creation";
-        Self { what, to: TxKind::Create, data: init_code, value: U256::ZERO, gas: None }
-    }
-}
+/// Gas of a call that is to be under no limit.
+const UNLIMITED: u64 = 1 << 40;
 
 /// A chain and an account on it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connection {
     provider: DynProvider,
     sender: Option<Address>,
-    embedded: bool,
+    /// The chain, where it is of this process.
+    node: Option<Node>,
     chain_id: u64,
     max_fee: u128,
 }
@@ -164,7 +65,8 @@ impl Connection {
     pub async fn to_node(node: Node) -> Result<Self, Error> {
         let signer = PrivateKeySigner::from_bytes(&arbos::DEV_PRIVATE_KEY);
         let signer = signer.map_err(|_| Error::Key("of the embedded chain".into()))?;
-        Self::new(RpcClient::new(Embedded::new(node), true), Some(signer), true).await
+        let client = RpcClient::new(Embedded::new(node.clone()), true);
+        Self::new(client, Some(signer), Some(node)).await
     }
 
     /// An endpoint; with `private_key_env`, the name of an environment variable with a private key in hex, it can
@@ -182,13 +84,13 @@ impl Connection {
         };
         // Fails only where it was done before.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self::new(RpcClient::new_http(parsed), signer, false).await
+        Self::new(RpcClient::new_http(parsed), signer, None).await
     }
 
     async fn new(
         client: RpcClient,
         signer: Option<PrivateKeySigner>,
-        embedded: bool,
+        node: Option<Node>,
     ) -> Result<Self, Error> {
         let sender = signer.as_ref().map(PrivateKeySigner::address);
         let provider = match signer {
@@ -201,12 +103,12 @@ impl Connection {
         let chain_id = provider.get_chain_id().await.map_err(|e| said("eth_chainId", e))?;
         let gas_price = provider.get_gas_price().await.map_err(|e| said("eth_gasPrice", e))?;
         // Arbitrum charges the base fee whatever is offered; twice of it survives its ups.
-        Ok(Self { provider, sender, embedded, chain_id, max_fee: 2 * gas_price })
+        Ok(Self { provider, sender, node, chain_id, max_fee: 2 * gas_price })
     }
 
     /// Whether it is a chain of this process.
     pub fn is_embedded(&self) -> bool {
-        self.embedded
+        self.node.is_some()
     }
 
     /// Chain id.
@@ -284,6 +186,28 @@ impl Connection {
         asked.await.map_err(|e| said(request.what, e))
     }
 
+    /// What comes of a request without a transaction, under no limit of gas, neither a transaction's nor `eth_call`'s;
+    /// `None` on an endpoint, whose limits are its own.
+    pub fn simulate(&self, request: &Request) -> Option<TxOutcome> {
+        let node = self.node.as_ref()?;
+        let to = request.to.into_to()?;
+        let from = self.sender.unwrap_or_default();
+        let call = TxRequest::call(from, to, request.data.clone());
+        node.read().call(&TxRequest { gas_limit: UNLIMITED, ..call }).ok()
+    }
+
+    /// The hostios of a Stylus program in a call with this much gas, as `debug_traceCall` tells them.
+    ///
+    /// # Errors
+    /// [`Error::Transport`], also where the node has no `stylusTracer`.
+    pub async fn trace(&self, request: &Request, gas: u64) -> Result<Trace, Error> {
+        let method = "debug_traceCall";
+        let tx = self.tx(&Request { gas: Some(gas), ..request.clone() });
+        let params = (tx, "latest", json!({ "tracer": "stylusTracer" }));
+        let hostios = self.provider.raw_request(method.into(), params).await;
+        Ok(Trace { hostios: hostios.map_err(|e| said(method, e))? })
+    }
+
     /// `eth_estimateGas`.
     ///
     /// # Errors
@@ -353,19 +277,6 @@ fn key(variable: &str) -> Result<PrivateKeySigner, Error> {
     key.ok_or_else(|| Error::Key(variable.into()))
 }
 
-/// A refusal with its reason, or whatever else went wrong.
-fn said(what: &'static str, error: TransportError) -> Error {
-    let Some(payload) = error.as_error_resp() else {
-        return Error::Transport { what, message: error.to_string() };
-    };
-    match payload.as_revert_data().and_then(|data| abi::decode_error(&data)) {
-        Some(reason) => Error::Reverted { what, reason },
-        None => {
-            Error::Transport { what, message: payload.message.trim_end_matches([':', ' ']).into() }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,22 +306,12 @@ mod tests {
 
     #[tokio::test]
     async fn wrong_endpoints_and_keys() {
-        let error = Connection::endpoint("localhost:8547", None).await.unwrap_err();
+        let error = Connection::endpoint("localhost:8547", None).await.err().unwrap();
         assert!(matches!(error, Error::Url(_)));
         let variable = Some("INKLING_TEST_NO_SUCH_VARIABLE");
-        let error = Connection::endpoint("http://127.0.0.1:9", variable).await.unwrap_err();
+        let error = Connection::endpoint("http://127.0.0.1:9", variable).await.err().unwrap();
         assert!(matches!(error, Error::Key(_)));
-        let error = Connection::endpoint("http://127.0.0.1:9", None).await.unwrap_err();
+        let error = Connection::endpoint("http://127.0.0.1:9", None).await.err().unwrap();
         assert!(matches!(error, Error::Transport { what: "eth_chainId", .. }));
-    }
-
-    #[test]
-    fn l1_gas_is_taken_off() {
-        let receipt: Receipt = serde_json::from_value(serde_json::json!({
-            "transactionHash": B256::ZERO, "gasUsed": "0x64", "gasUsedForL1": "0x0a", "status": "0x1",
-            "contractAddress": null, "logs": [],
-        }))
-        .unwrap();
-        assert_eq!(receipt.gas(), 90);
     }
 }

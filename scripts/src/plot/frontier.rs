@@ -1,0 +1,307 @@
+//! Accuracy against gas.
+//!
+//! The gas axis is logarithmic; so is that of accuracy, in the share of images that are wrong, because the way from
+//! 99 % to 99.5 % is as long as that from 98 % to 99 %. Each model is a line of its own, with a point for each contract: so
+//! a model's name stands once, beside the plot.
+
+use super::{Canvas, Error, INK, MUTED, RULE, colour, colours, png, short};
+use crate::{
+    artifacts::Contract,
+    report::{Frontier, Original, Point},
+};
+use plotters::style::{RGBColor, text_anchor::HPos};
+
+const WIDTH: i32 = 1200;
+const LEFT: i32 = 100;
+const RIGHT: i32 = 960;
+const TOP: i32 = 150;
+/// Height of the panel of a data set, for the first and for the others.
+const HEIGHTS: [i32; 2] = [470, 110];
+/// Between panels, for the heading of the lower one.
+const GAP: i32 = 44;
+/// Least distance between labels.
+const LABEL: i32 = 20;
+
+/// Accuracies that may have a label, in hundredths of a percent.
+const TICKS: [u32; 13] =
+    [5_000, 7_000, 8_000, 8_500, 9_000, 9_300, 9_500, 9_700, 9_800, 9_900, 9_930, 9_950, 9_970];
+
+/// A line of the plot: a model, or the original project.
+struct Line<'a> {
+    label: String,
+    accuracy: f64,
+    points: Vec<&'a Point>,
+    /// Gas of the original project.
+    original: Option<u64>,
+    /// The least gas with weights in storage.
+    floor: Option<u64>,
+}
+
+/// Draws the frontier.
+///
+/// # Errors
+/// [`Error`].
+pub fn frontier(frontier: &Frontier) -> Result<Vec<u8>, Error> {
+    let mut sets: Vec<&str> = Vec::new();
+    for point in &frontier.points {
+        if !sets.contains(&&point.data[..]) {
+            sets.push(&point.data);
+        }
+    }
+    let panels: Vec<Vec<Line<'_>>> = sets.iter().map(|data| lines(frontier, data)).collect();
+    let height = |panel: usize| HEIGHTS[panel.min(1)];
+    let bottom = (0..panels.len()).map(|panel| height(panel) + GAP).sum::<i32>() + TOP - GAP;
+    let gas = panels.iter().flatten().flat_map(Line::gas);
+    let (least, most) = gas.fold((u64::MAX, 1), |(a, b), gas| (a.min(gas), b.max(gas)));
+    let (low, high) = (least.min(most).ilog10(), most.ilog10() + 1);
+    let x = |gas: u64| {
+        let share = ((gas.max(1) as f64).log10() - f64::from(low)) / f64::from(high - low);
+        LEFT + (share * f64::from(RIGHT - LEFT)).round() as i32
+    };
+    png((WIDTH, bottom.max(TOP) + 70), |canvas| {
+        canvas.text("Accuracy against gas", (40, 40), 30, INK, HPos::Left)?;
+        let subtitle = "Whole transactions, mean over the first test images, Stylus cached; accuracy on all 10,000. \
+                        Both axes logarithmic (accuracy: the share of errors)";
+        canvas.text(subtitle, (40, 72), 16, MUTED, HPos::Left)?;
+        legend(canvas, frontier)?;
+        let mut top = TOP;
+        for (index, lines) in panels.iter().enumerate() {
+            let end = top + height(index);
+            if index > 0 {
+                let heading = format!("{} (accuracy of another data set)", sets[index]);
+                canvas.text(&heading, (LEFT, top - 16), 16, MUTED, HPos::Left)?;
+            }
+            for power in low..=high {
+                let at = x(10u64.pow(power));
+                canvas.rectangle((at, top), (at + 1, end), RULE)?;
+            }
+            panel(canvas, lines, (top, end), &x)?;
+            top = end + GAP;
+        }
+        for power in low..=high {
+            let gas = 10u64.pow(power);
+            canvas.text(&short(gas), (x(gas), bottom + 18), 16, MUTED, HPos::Center)?;
+            for gas in (2..=9).map(|step| step * gas).filter(|_| power < high) {
+                canvas.rectangle((x(gas), bottom - 5), (x(gas) + 1, bottom), RULE)?;
+            }
+        }
+        canvas.text("gas", ((LEFT + RIGHT) / 2, bottom + 46), 16, MUTED, HPos::Center)
+    })
+}
+
+/// The lines of a data set, the best first.
+fn lines<'a>(frontier: &'a Frontier, data: &str) -> Vec<Line<'a>> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for point in frontier.points.iter().filter(|point| point.data == data) {
+        match lines.iter_mut().find(|line| line.label == point.model) {
+            Some(line) => line.points.push(point),
+            None => lines.push(Line {
+                label: point.model.clone(),
+                accuracy: point.accuracy(),
+                points: vec![point],
+                original: None,
+                floor: None,
+            }),
+        }
+    }
+    for line in &mut lines {
+        let stored = line.points.iter().find(|point| point.contract == Contract::Stylus);
+        line.floor = stored.and_then(|point| point.floor);
+    }
+    if data == "mnist" {
+        let Original { samples, correct, gas, .. } = &frontier.original;
+        lines.push(Line {
+            label: "original".into(),
+            accuracy: *correct as f64 / *samples as f64,
+            points: Vec::new(),
+            original: Some(gas.mean),
+            floor: None,
+        });
+    }
+    lines.sort_by(|a, b| b.accuracy.total_cmp(&a.accuracy));
+    lines
+}
+
+impl Line<'_> {
+    fn gas(&self) -> impl Iterator<Item = u64> + '_ {
+        let points = self.points.iter().map(|point| point.gas);
+        points.chain(self.original).chain(self.floor)
+    }
+
+    /// Share of errors; nothing is shown as better than one in ten thousand.
+    fn errors(&self) -> f64 {
+        (1.0 - self.accuracy).max(1e-4)
+    }
+}
+
+fn panel(
+    canvas: &Canvas<'_>,
+    lines: &[Line<'_>],
+    (top, bottom): (i32, i32),
+    x: &impl Fn(u64) -> i32,
+) -> Result<(), Error> {
+    let (Some(best), Some(worst)) = (lines.first(), lines.last()) else { return Ok(()) };
+    let (low, high) = ((best.errors() / 1.3).ln(), (worst.errors() * 1.3).ln());
+    let y =
+        |errors: f64| top + ((errors.ln() - low) / (high - low) * f64::from(bottom - top)) as i32;
+    let mut above = top - LABEL;
+    for tick in TICKS.iter().rev() {
+        let at = y(1.0 - f64::from(*tick) / 10_000.0);
+        if (top..=bottom).contains(&at) && at - above >= LABEL {
+            canvas.rectangle((LEFT, at), (RIGHT, at + 1), RULE)?;
+            let label = format!("{} %", f64::from(*tick) / 100.0);
+            canvas.text(&label, (LEFT - 12, at), 16, MUTED, HPos::Right)?;
+            above = at;
+        }
+    }
+    let rows: Vec<i32> = lines.iter().map(|line| y(line.errors())).collect();
+    let bound = bound(lines);
+    let bound: Vec<(i32, i32)> = bound.iter().map(|line| (x(line.0), y(line.1))).collect();
+    if bound.len() > 1 {
+        canvas.line(&bound, INK)?;
+    }
+    for ((line, &row), label) in lines.iter().zip(&rows).zip(spread(&rows, LABEL)) {
+        let least = line.gas().map(x).min().unwrap_or(LEFT);
+        canvas.rectangle((least, row), (RIGHT, row + 1), MUTED)?;
+        canvas.line(&[(RIGHT, row), (RIGHT + 14, label)], MUTED)?;
+        let text = format!("{}  {:.2} %", line.label, 100.0 * line.accuracy);
+        canvas.text(&text, (RIGHT + 20, label), 17, INK, HPos::Left)?;
+        if let Some(floor) = line.floor {
+            canvas.rectangle((x(floor) - 1, row - 10), (x(floor) + 1, row + 10), INK)?;
+        }
+        // The dearest first: of two that touch, the cheaper one is on top.
+        let mut points = line.points.clone();
+        points.sort_by_key(|point| std::cmp::Reverse(point.gas));
+        for point in points {
+            mark(canvas, Some(point.contract), (x(point.gas), row))?;
+        }
+        if let Some(gas) = line.original {
+            mark(canvas, None, (x(gas), row))?;
+        }
+    }
+    Ok(())
+}
+
+/// Gas and errors of the floors that no other is below and left of, from the cheapest on.
+fn bound(lines: &[Line<'_>]) -> Vec<(u64, f64)> {
+    let mut floors: Vec<(u64, f64)> =
+        lines.iter().filter_map(|line| Some((line.floor?, line.errors()))).collect();
+    floors.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut least = f64::INFINITY;
+    floors.retain(|(_, errors)| {
+        let better = *errors < least;
+        least = least.min(*errors);
+        better
+    });
+    floors
+}
+
+/// Positions at least `gap` apart and near to these, which ascend.
+fn spread(positions: &[i32], gap: i32) -> Vec<i32> {
+    let mut placed: Vec<i32> = positions.to_vec();
+    // Each pass moves neighbours that are too near apart by half of what lacks, upwards and downwards.
+    for _ in 0..100 {
+        for k in 1..placed.len() {
+            let lacking = gap - (placed[k] - placed[k - 1]);
+            if lacking > 0 {
+                placed[k - 1] -= lacking / 2;
+                placed[k] += lacking - lacking / 2;
+            }
+        }
+    }
+    placed
+}
+
+/// A point: the shape says what kind of program, the colour which.
+fn mark(canvas: &Canvas<'_>, contract: Option<Contract>, at: (i32, i32)) -> Result<(), Error> {
+    const R: i32 = 7;
+    let (x, y) = at;
+    let corners: &[(i32, i32)] = match contract {
+        Some(Contract::Stylus | Contract::StylusCode | Contract::StylusBaked) => {
+            return canvas.disc(at, R, mark_colour(contract));
+        }
+        Some(Contract::Yul | Contract::YulCode) => {
+            &[(x - 6, y - 6), (x + 6, y - 6), (x + 6, y + 6), (x - 6, y + 6)]
+        }
+        Some(Contract::Packed) => &[(x, y - R - 1), (x + R + 1, y + 6), (x - R - 1, y + 6)],
+        Some(Contract::Naive) => &[(x, y - R - 1), (x + R + 1, y), (x, y + R + 1), (x - R - 1, y)],
+        None => &[(x - R - 1, y - 6), (x + R + 1, y - 6), (x, y + R + 1)],
+    };
+    canvas.figure(corners, mark_colour(contract))
+}
+
+fn mark_colour(contract: Option<Contract>) -> RGBColor {
+    contract.map_or(colours::ORIGINAL, colour)
+}
+
+/// What the points and the line of floors mean, in a row above the plot.
+fn legend(canvas: &Canvas<'_>, frontier: &Frontier) -> Result<(), Error> {
+    let shown = |contract: &Contract| frontier.points.iter().any(|p| p.contract == *contract);
+    let contracts = Contract::ALL.into_iter().filter(shown).map(Some);
+    let mut left = LEFT;
+    const ROW: i32 = 112;
+    for contract in contracts.chain([None]) {
+        let label = contract.map_or("original".into(), |contract| contract.to_string());
+        mark(canvas, contract, (left, ROW))?;
+        canvas.text(&label, (left + 14, ROW), 16, INK, HPos::Left)?;
+        left += 34 + 9 * label.chars().count() as i32;
+    }
+    canvas.rectangle((left - 1, ROW - 10), (left + 1, ROW + 10), INK)?;
+    let floor = "floor: 21,000, calldata, 2,100 a slot";
+    canvas.text(floor, (left + 12, ROW), 16, INK, HPos::Left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::size;
+
+    fn point(model: &str, data: &str, correct: usize, contract: Contract, gas: u64) -> Point {
+        Point {
+            model: model.into(),
+            data: data.into(),
+            words: 1,
+            correct,
+            images: 10_000,
+            contract,
+            gas,
+            uncached_gas: None,
+            floor: Some(gas / 2),
+            twin: None,
+        }
+    }
+
+    #[test]
+    fn labels_keep_their_distance() {
+        assert_eq!(spread(&[10, 40, 80], 20), [10, 40, 80]);
+        assert_eq!(spread(&[10, 20], 20), [5, 25]);
+        let placed = spread(&[100, 100, 101, 300], 20);
+        assert!(placed.windows(2).all(|pair| pair[1] - pair[0] >= 19), "{placed:?}");
+        assert!(spread(&[], 20).is_empty());
+    }
+
+    #[test]
+    fn a_floor_that_costs_more_for_less_bounds_nothing() {
+        let points = [
+            point("a", "mnist", 9_900, Contract::Stylus, 80_000),
+            point("b", "mnist", 9_800, Contract::Stylus, 100_000),
+            point("c", "mnist", 9_950, Contract::Stylus, 200_000),
+        ];
+        let frontier = Frontier { points: points.to_vec(), original: Original::published() };
+        let gas: Vec<u64> = bound(&lines(&frontier, "mnist")).iter().map(|b| b.0).collect();
+        assert_eq!(gas, [40_000, 100_000]);
+    }
+
+    #[test]
+    fn it_is_a_picture() {
+        let original = Original::published();
+        let empty = Frontier { points: Vec::new(), original: original.clone() };
+        assert_eq!(size(&super::frontier(&empty).unwrap()).0, 2_400);
+        let mnist = point("small", "mnist", 9_920, Contract::Stylus, 90_000);
+        let fashion = point("fashion", "fashion-mnist", 9_000, Contract::Yul, 900_000);
+        let one = Frontier { points: vec![mnist.clone()], original: original.clone() };
+        let two = Frontier { points: vec![mnist, fashion], original };
+        let heights = [one, two].map(|frontier| size(&super::frontier(&frontier).unwrap()).1);
+        assert_eq!(heights, [1_380, 1_688]);
+    }
+}

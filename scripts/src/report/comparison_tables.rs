@@ -1,0 +1,285 @@
+//! `reports/compare.md`: the comparison for people.
+
+use super::{
+    comparison::{Comparison, Original, Refusal, Row, SolidityBuild, Twin},
+    table::{percent, table, thousands},
+};
+use crate::{
+    artifacts::Contract,
+    measure::{BATCH, TRACED},
+};
+
+/// A cell without a figure.
+const NONE: &str = "–";
+
+impl Comparison {
+    /// The report for people; `name` is the plot's, without `.png`.
+    pub fn markdown(&self, name: &str) -> String {
+        let mut page =
+            String::from("# Gas of the contracts, compared\n\nWritten by `inkling compare`. ");
+        page += &format!(
+            "Gas is that of the receipt (`gasUsed` less `gasUsedForL1`), each image classified by a transaction of its \
+             own on the embedded chain; execution gas is the same less 21,000 and the calldata. Each digit and all \
+             logits were compared with the reference: column *agree*. A contract that takes much gas classifies fewer \
+             images. *Estimate* is by how much `eth_estimateGas` exceeds the transaction, over the first images only. \
+             *Batch* is the gas an image of a transaction that classifies {BATCH}.\n\n\
+             The *floor* is 21,000, the calldata, 2,100 for each slot read and, with weights in code, 2,600 for the \
+             account that holds them. *Slots* are slot 0, those of a long header and the words that the native kernel \
+             asks for; the traces of Stylus programs show the same number. *Compute* is execution gas less reads: of a \
+             Stylus program its ink less that of the hostios that read slots or code, by traces of the first {TRACED} \
+             images (what starting the program costs is no ink), of Solidity execution gas less 2,100 a slot and 2,600 \
+             an account. *÷ Yul* compares with the strongest Solidity of the same home (of `Stylus baked`: with `Yul \
+             code`), by transaction, execution and compute gas, over the images that both classified.\n\n\
+             *Upload* is `beginModel` and all chunks; *activation* was measured by itself, in a transaction that does \
+             nothing else.\n\n"
+        );
+        page += &self.tables();
+        page += &format!("\nSolidity: {}.\n\n", self.solidity_line());
+        page += &format!("![Gas of one classification]({name}.png)\n");
+        page
+    }
+
+    /// The tables alone, as they are shown in the terminal.
+    pub fn tables(&self) -> String {
+        let mut page = String::new();
+        for model in &self.models {
+            let accuracy = percent(model.test_correct, model.test_images);
+            page += &format!("## {}: {}\n\n", model.name, model.shape);
+            page += &format!(
+                "{} words, {} multiply-adds. Accuracy on all {} test images of {} (native kernel): {accuracy}\n\n",
+                thousands(model.words as u64),
+                thousands(model.multiply_adds as u64),
+                thousands(model.test_images as u64),
+                model.data,
+            );
+            page += &self.classify_table(&model.name);
+            page.push('\n');
+            page += &self.compute_table(&model.name, model.multiply_adds);
+            page.push('\n');
+            page += &self.deployment_table(&model.name);
+            page.push('\n');
+            page += &self.notes(&model.name);
+        }
+        page += &self.original_line();
+        page.push('\n');
+        page += &self.program_table();
+        page
+    }
+
+    fn classify_table(&self, model: &str) -> String {
+        let header = [
+            "classify",
+            "images",
+            "accuracy",
+            "agree",
+            "mean gas",
+            "min",
+            "max",
+            "execution",
+            "estimate",
+            "batch",
+        ];
+        let mut rows = Vec::new();
+        for row in self.rows_of(model) {
+            for classify in row.classify.iter().rev() {
+                let gas = classify.transaction_gas;
+                let batch = row.batch_gas.filter(|_| classify.cached != Some(false));
+                rows.push(vec![
+                    classify.label(row.deployment.contract),
+                    thousands(row.samples as u64),
+                    percent(row.correct, row.samples),
+                    percent(row.samples - row.disagreements.len(), row.samples),
+                    thousands(gas.mean),
+                    thousands(gas.min),
+                    thousands(gas.max),
+                    thousands(classify.execution_gas.mean),
+                    classify.estimate.excess(),
+                    batch.map_or(NONE.into(), thousands),
+                ]);
+            }
+        }
+        for contract in self.unmeasured(model) {
+            let mut cells = vec![contract.to_string(), "0".into()];
+            cells.resize(header.len(), NONE.into());
+            rows.push(cells);
+        }
+        table(&header, &rows)
+    }
+
+    fn compute_table(&self, model: &str, multiply_adds: usize) -> String {
+        let header = [
+            "of it",
+            "floor",
+            "÷ floor",
+            "slots",
+            "compute",
+            "a multiply-add",
+            "÷ Yul",
+            "execution",
+            "compute",
+        ];
+        let mut rows = Vec::new();
+        for row in self.rows_of(model).filter(|row| row.best().is_some()) {
+            let label =
+                row.best().map_or(String::new(), |best| best.label(row.deployment.contract));
+            let reads = row.reads;
+            let ratios = row.twin.map_or([None; 3], |twin| twin.ratios().map(Some));
+            let mut cells = vec![
+                label,
+                reads.map_or(NONE.into(), |reads| thousands(reads.floor)),
+                decimals(row.over_floor(), 3),
+                reads.map_or(NONE.into(), |reads| thousands(reads.slots.mean)),
+                row.compute_gas.map_or(NONE.into(), thousands),
+                decimals(row.compute_each(multiply_adds), 4),
+            ];
+            cells.extend(ratios.map(|ratio| decimals(ratio, 3)));
+            rows.push(cells);
+        }
+        table(&header, &rows)
+    }
+
+    fn deployment_table(&self, model: &str) -> String {
+        let header = [
+            "deploy",
+            "create",
+            "of it activation",
+            "upload",
+            "transactions",
+            "finalize",
+            "total gas",
+            "data fee (wei)",
+        ];
+        let row = |row: &Row| {
+            let done = &row.deployment;
+            let upload = done.gas("begin") + done.gas("upload");
+            let data_fee = row.activation_gas.map(|_| done.data_fee_wei.to_string());
+            vec![
+                done.contract.to_string(),
+                thousands(done.gas("create")),
+                row.activation_gas.map_or(NONE.into(), thousands),
+                thousands(upload),
+                (done.transactions("begin") + done.transactions("upload")).to_string(),
+                thousands(done.gas("finalize")),
+                thousands(done.gas("")),
+                data_fee.unwrap_or(NONE.into()),
+            ]
+        };
+        table(&header, &self.rows_of(model).map(row).collect::<Vec<_>>())
+    }
+
+    /// Contracts whose cost of a classification is not known.
+    fn unmeasured(&self, model: &str) -> Vec<Contract> {
+        let dear = self.rows_of(model).filter(|row| row.best().is_none());
+        let refusals = self.refusals.iter().filter(|refusal| refusal.model == model);
+        let mut contracts: Vec<Contract> = dear
+            .map(|row| row.deployment.contract)
+            .chain(refusals.map(|refusal| refusal.contract))
+            .collect();
+        contracts.sort();
+        contracts
+    }
+
+    /// Why figures are missing, a line each.
+    fn notes(&self, model: &str) -> String {
+        let mut notes = String::new();
+        for row in self.rows_of(model) {
+            if let Some(gas) = row.too_dear {
+                notes += &format!(
+                    "* {}: test image {} needs {} gas, more than a transaction gets.\n",
+                    row.deployment.contract,
+                    row.samples,
+                    thousands(gas)
+                );
+            }
+        }
+        for Refusal { contract, reason, .. } in self.refusals.iter().filter(|r| r.model == model) {
+            let takes = match contract {
+                Contract::Naive => " (it takes dense layers of 8-bit weights only)",
+                _ => "",
+            };
+            notes += &format!("* {contract}: {reason}{takes}.\n");
+        }
+        match notes.is_empty() {
+            true => notes,
+            false => notes + "\n",
+        }
+    }
+
+    fn original_line(&self) -> String {
+        let Original { shape, samples, correct, gas } = &self.original;
+        format!(
+            "The original project (duoxehyon/evm-neural-network, {shape}), as its README reports: {} of {} images right, \
+             {} gas an image ({} to {}).\n",
+            percent(*correct, *samples),
+            thousands(*samples as u64),
+            thousands(gas.mean),
+            thousands(gas.min),
+            thousands(gas.max),
+        )
+    }
+
+    /// What starting the Stylus programs costs; a program for many models stands there once.
+    fn program_table(&self) -> String {
+        let header = ["Stylus program", "sha256", "bytes", "code", "init gas", "cached", "pages"];
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        for row in &self.rows {
+            let (Some(build), Some(costs)) = (&row.build, row.program) else { continue };
+            let contract = row.deployment.contract;
+            let sha256: String = build.sha256.chars().take(8).collect();
+            if rows.iter().any(|row| row[1] == sha256) {
+                continue;
+            }
+            let label = match contract {
+                Contract::StylusBaked => format!("{contract}: {}", row.deployment.model),
+                _ => contract.to_string(),
+            };
+            let beyond = costs.pages.saturating_sub(costs.free_pages);
+            let pages = match beyond {
+                0 => costs.pages.to_string(),
+                _ => format!("{} ({beyond} to pay)", costs.pages),
+            };
+            rows.push(vec![
+                label,
+                sha256,
+                thousands(build.bytes as u64),
+                thousands(build.compressed_bytes as u64),
+                thousands(costs.init_gas),
+                thousands(costs.cached_init_gas),
+                pages,
+            ]);
+        }
+        table(&header, &rows)
+    }
+
+    fn solidity_line(&self) -> String {
+        let SolidityBuild { compiler, settings } = &self.solidity;
+        let mut line = format!("{compiler}, `{settings}`; sha256");
+        let mut separator = "";
+        for contract in Contract::ALL.into_iter().filter(|contract| !contract.is_stylus()) {
+            let mut rows = self.rows.iter();
+            if let Some(row) = rows.find(|row| row.deployment.contract == contract) {
+                line += &format!("{separator} {contract} `{}`", row.sha256);
+                separator = ",";
+            }
+        }
+        line
+    }
+}
+
+impl Twin {
+    /// Its transaction, execution and compute gas over the twin's.
+    pub fn ratios(&self) -> [f64; 3] {
+        let Self { own, twin, .. } = self;
+        let pairs = [
+            (own.transaction, twin.transaction),
+            (own.execution, twin.execution),
+            (own.compute, twin.compute),
+        ];
+        pairs.map(|(own, twin)| own as f64 / twin.max(1) as f64)
+    }
+}
+
+/// A number with so many decimals.
+pub(super) fn decimals(number: Option<f64>, places: usize) -> String {
+    number.map_or(NONE.into(), |number| format!("{number:.places$}"))
+}

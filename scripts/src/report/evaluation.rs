@@ -1,0 +1,191 @@
+//! The report of `inkling evaluate`.
+
+use super::table::{percent, round_step, table, thousands};
+use crate::{artifacts::Contract, gas::Stats};
+use alloy::primitives::B256;
+use serde::{Deserialize, Serialize};
+
+/// The result of `inkling evaluate`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The model's name.
+    pub model: String,
+    /// Widths of input and layers.
+    pub shape: String,
+    /// The model's hash.
+    pub model_hash: B256,
+    /// The contract.
+    pub contract: Contract,
+    /// SHA-256 of its program, see [`crate::artifacts::Program::sha256`]; `None` on an endpoint, which has its own.
+    pub sha256: Option<String>,
+    /// Where it stands.
+    pub chain_id: u64,
+    /// Whether the gas is that of transactions, not of estimates.
+    pub by_transaction: bool,
+    /// Whether it is a Stylus program that was cached; on an endpoint that is not known.
+    pub cached: bool,
+    /// Images, from the first of the test set on.
+    pub samples: usize,
+    /// Images whose digit the contract got right.
+    pub correct: usize,
+    /// Images for which digit or logits are not the reference's.
+    pub disagreements: Vec<usize>,
+    /// How often digit `[row]` was taken for `[column]`.
+    pub confusion: Vec<Vec<u32>>,
+    /// Gas of the whole transaction.
+    pub transaction_gas: Stats,
+    /// The same less 21,000 and the calldata.
+    pub execution_gas: Stats,
+    /// Transaction gas in classes of equal width.
+    pub histogram: Histogram,
+}
+
+/// Figures counted in classes of equal width.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Where the first class begins.
+    pub start: u64,
+    /// Width of a class.
+    pub width: u64,
+    /// Figures in each class.
+    pub counts: Vec<u32>,
+}
+
+impl Histogram {
+    /// Of these figures, in some 40 classes; their width is 1, 2 or 5 times a power of ten.
+    pub fn of(figures: &[u64]) -> Self {
+        let Stats { min, max, .. } = Stats::of(figures);
+        let width = round_step((max - min) / 40);
+        let start = min / width * width;
+        let mut counts = vec![0; ((max - start) / width + 1) as usize];
+        for figure in figures {
+            counts[((figure - start) / width) as usize] += 1;
+        }
+        Self { start, width, counts }
+    }
+}
+
+impl Evaluation {
+    /// Name of the files: that of the committed report is for all images with Stylus on the embedded chain only.
+    pub fn file_stem(&self) -> String {
+        let Self { model, contract, samples, .. } = self;
+        match self.cached && *contract == Contract::Stylus && *samples == 10_000 {
+            true => format!("evaluate-{model}"),
+            false => format!("evaluate-{model}-{}-{samples}", contract.argument()),
+        }
+    }
+
+    /// The report for people.
+    pub fn markdown(&self) -> String {
+        let Self { model, shape, contract, chain_id, samples, .. } = self;
+        let mut page = format!("# {model} in the {contract} contract\n\n");
+        page += &format!(
+            "Written by `inkling evaluate --model {model} --contract {} --samples {samples}`. ",
+            contract.argument()
+        );
+        let cached = if self.cached { ", program cached" } else { "" };
+        page += &format!("Network {shape}, chain {chain_id}{cached}. ");
+        page += "Digit and all logits of each image were compared with the reference.";
+        if let Some(sha256) = &self.sha256 {
+            page += &format!(" Program: sha256 `{sha256}`.");
+        }
+        page += &format!("\n\n{}\n", self.tables());
+        page += &format!("![Gas histogram]({}.png)\n", self.file_stem());
+        page
+    }
+
+    /// The tables alone, as they are shown in the terminal.
+    pub fn tables(&self) -> String {
+        let agree = self.samples - self.disagreements.len();
+        let gas = |stats: Stats| [stats.mean, stats.min, stats.max].map(thousands);
+        let kind = if self.by_transaction { "gas of a transaction" } else { "gas (estimate)" };
+        let mut rows = Vec::new();
+        for (name, stats) in [(kind, self.transaction_gas), ("execution gas", self.execution_gas)] {
+            rows.push([vec![name.to_owned()], gas(stats).to_vec()].concat());
+        }
+        let mut page = format!(
+            "{} images: {} correct ({}); digit and all logits are the reference's for {} ({}).\n\n",
+            thousands(self.samples as u64),
+            thousands(self.correct as u64),
+            percent(self.correct, self.samples),
+            thousands(agree as u64),
+            percent(agree, self.samples),
+        );
+        page += &table(&["", "mean", "min", "max"], &rows);
+        page += "\nConfusion matrix (row: the digit, column: the contract's answer):\n\n";
+        let classes = self.confusion.len();
+        let header: Vec<String> =
+            std::iter::once(String::new()).chain((0..classes).map(|c| c.to_string())).collect();
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        let rows: Vec<_> = self
+            .confusion
+            .iter()
+            .enumerate()
+            .map(|(digit, row)| {
+                std::iter::once(format!("**{digit}**"))
+                    .chain(row.iter().map(|count| count.to_string()))
+                    .collect()
+            })
+            .collect();
+        page += &table(&header, &rows);
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn histograms() {
+        let histogram = Histogram::of(&[100, 101, 119, 300]);
+        assert_eq!((histogram.start, histogram.width), (100, 5));
+        assert_eq!(histogram.counts.len(), 41);
+        assert_eq!([0, 3, 40].map(|class| histogram.counts[class]), [2, 1, 1]);
+        assert_eq!(Histogram::of(&[7, 7]).counts, [2]);
+    }
+
+    #[test]
+    fn an_evaluation_in_words() {
+        let evaluation = Evaluation {
+            model: "m".into(),
+            shape: "400→2".into(),
+            model_hash: B256::ZERO,
+            contract: Contract::Packed,
+            sha256: Some("ab12".into()),
+            chain_id: 412_346,
+            by_transaction: true,
+            cached: false,
+            samples: 4,
+            correct: 3,
+            disagreements: vec![2],
+            confusion: vec![vec![2, 0], vec![1, 1]],
+            transaction_gas: Stats { min: 1, mean: 2_000, max: 3_000 },
+            execution_gas: Stats { min: 1, mean: 2, max: 3 },
+            histogram: Histogram::of(&[1, 3_000]),
+        };
+        let expected = "\
+4 images: 3 correct (75.00 %); digit and all logits are the reference's for 3 (75.00 %).
+
+|                      |  mean | min |   max |
+| -------------------- | ----: | --: | ----: |
+| gas of a transaction | 2,000 |   1 | 3,000 |
+| execution gas        |     2 |   1 |     3 |
+
+Confusion matrix (row: the digit, column: the contract's answer):
+
+|       |   0 |   1 |
+| ----- | --: | --: |
+| **0** |   2 |   0 |
+| **1** |   1 |   1 |
+";
+        assert_eq!(evaluation.tables(), expected);
+        let page = evaluation.markdown();
+        assert!(page.contains("Program: sha256 `ab12`."));
+        assert!(page.ends_with("(evaluate-m-packed-4.png)\n"));
+        let all = Evaluation { cached: true, samples: 10_000, ..evaluation.clone() };
+        assert_eq!(all.file_stem(), "evaluate-m");
+        let json = serde_json::to_string(&evaluation).unwrap();
+        assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), evaluation);
+    }
+}

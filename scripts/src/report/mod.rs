@@ -1,0 +1,57 @@
+//! Reports: figures as JSON for programs and as Markdown for people.
+//!
+//! Nothing here depends on the clock or the machine, so a report changes only where a figure does.
+
+mod comparison;
+mod comparison_tables;
+mod evaluation;
+mod exactness;
+mod frontier;
+mod profile;
+mod table;
+
+pub use comparison::{
+    Classify, Comparison, Estimate, Means, ModelSummary, Original, Reads, Refusal, Row,
+    SolidityBuild, Twin,
+};
+pub use evaluation::{Evaluation, Histogram};
+pub use exactness::{Exactness, ExactnessRow};
+pub use frontier::{Frontier, Point};
+pub use profile::{Part, Profile};
+pub use table::{percent, round_step, table, thousands};
+
+use crate::Error;
+use serde::Serialize;
+use std::{fmt, io::Write as _, path::Path};
+
+/// Prints a line to stdout. Where nobody reads it any more (`inkling … | head`), that is no failure.
+pub fn print(text: &dyn fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Writes `name.json` and `name.md` and, where there is a picture, `name.png` into a folder, which is made if it is not
+/// there.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn write(
+    dir: &Path,
+    name: &str,
+    report: &impl Serialize,
+    markdown: &str,
+    png: Option<&[u8]>,
+) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(report).map_err(std::io::Error::from);
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Io { path, source }
+    };
+    std::fs::create_dir_all(dir).map_err(io(dir))?;
+    let json = json.map_err(io(dir))? + "\n";
+    let text = [("json", json.as_bytes()), ("md", markdown.as_bytes())];
+    for (extension, bytes) in text.into_iter().chain(png.map(|png| ("png", png))) {
+        let path = dir.join(format!("{name}.{extension}"));
+        std::fs::write(&path, bytes).map_err(io(&path))?;
+    }
+    Ok(())
+}

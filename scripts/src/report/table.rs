@@ -1,0 +1,89 @@
+//! Numbers and tables as people read them.
+
+use std::fmt::Write;
+
+/// The least of 1, 2, 5, 10, 20, 50, … that is not below `step`.
+pub fn round_step(step: u64) -> u64 {
+    let power = 10u64.pow(step.max(1).ilog10());
+    let found = [1, 2, 5].into_iter().map(|n| n * power).find(|&round| round >= step);
+    found.unwrap_or(10 * power)
+}
+
+/// `1,234,567`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `part` of `whole` as in `98.04 %`.
+pub fn percent(part: usize, whole: usize) -> String {
+    format!("{:.2} %", 100.0 * part as f64 / whole.max(1) as f64)
+}
+
+/// A Markdown table that can be read unrendered, too: first column to the left, the others to the right.
+pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([header[column].chars().count(), 3]).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let mut text = String::new();
+    let mut line = |cells: &[&str]| {
+        for (column, (cell, &width)) in cells.iter().zip(&widths).enumerate() {
+            // Writing to a string does not fail.
+            let _ = match column {
+                0 => write!(text, "| {cell:<width$} "),
+                _ => write!(text, "| {cell:>width$} "),
+            };
+        }
+        text += "|\n";
+    };
+    line(header);
+    let rules: Vec<String> = widths
+        .iter()
+        .enumerate()
+        .map(|(column, &width)| match column {
+            0 => "-".repeat(width),
+            _ => format!("{}:", "-".repeat(width - 1)),
+        })
+        .collect();
+    line(&rules.iter().map(String::as_str).collect::<Vec<_>>());
+    for row in rows {
+        line(&row.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(41_036_311), "41,036,311");
+        assert_eq!(percent(938, 1_000), "93.80 %");
+        assert_eq!(percent(0, 0), "0.00 %");
+        assert_eq!([0, 1, 3, 5, 11, 60].map(round_step), [1, 1, 5, 5, 20, 100]);
+    }
+
+    #[test]
+    fn tables_are_aligned() {
+        let rows = [vec!["ab".into(), "1,000".into()], vec!["c".into(), "7".into()]];
+        let expected = "\
+| x   |   gas |
+| --- | ----: |
+| ab  | 1,000 |
+| c   |     7 |
+";
+        assert_eq!(table(&["x", "gas"], &rows), expected);
+    }
+}
