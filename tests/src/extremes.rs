@@ -168,7 +168,9 @@ pub fn extremes(rng: &mut StdRng) -> Vec<(&'static str, Model)> {
 /// What of the format a network uses, in words.
 pub fn features(header: &Header) -> BTreeSet<String> {
     let mut features = BTreeSet::new();
-    let mut note = |feature: String| drop(features.insert(feature));
+    let mut note = |feature: String| {
+        features.insert(feature);
+    };
     let input = header.input();
     note(format!("{} input bits", input.bits));
     note(if input.crop > 0 { "crop" } else { "no crop" }.into());

@@ -21,10 +21,16 @@ pub use networks::{IMAGE, Size, random_image, random_mlp, random_network};
 
 use inkling::models::{Model, SHIPPED};
 use inkling_data::{mnist, to_input};
+use inkling_network::argmax;
 
 /// The trained networks of this repository.
 pub fn shipped_models() -> Vec<Model> {
     SHIPPED.iter().map(|name| Model::open(name).expect("a shipped model is readable")).collect()
+}
+
+/// The digit that every contract must give: by the reference.
+pub fn digit(model: &Model, image: &[u8]) -> u8 {
+    argmax(&model.logits(image).expect("the image is as long as the network's")) as u8
 }
 
 /// The first `count` MNIST test images, as a network reads them.

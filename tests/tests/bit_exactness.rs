@@ -15,6 +15,7 @@ use inkling_network::{Bias, BiasWidth, Header, Input, Logits, Shape, Weights, ar
 use inkling_tests::{
     Deployed, IMAGE, STRANGER, Size,
     contracts::{baked_models, general, takes},
+    digit,
     extremes::{extremes, features},
     networks::{random_input, with_bounds},
     random_image, random_mlp, random_network, shipped_models, test_images,
@@ -303,8 +304,7 @@ fn batches_predictions_and_events() {
         .collect();
     let mut contracts = Contracts::new(Contract::UPLOADED);
     for model in &models {
-        let digit = |image: &[u8; 400]| argmax(&model.logits(image).unwrap()) as u8;
-        let digits: Vec<u8> = images.iter().map(digit).collect();
+        let digits: Vec<u8> = images.iter().map(|image| digit(model, image)).collect();
         for (contract, deployed) in contracts.with(model) {
             for count in [0, 1, 6] {
                 let batch = Bytes::from(images[..count].concat());

@@ -8,8 +8,7 @@ use inkling::{
     models::Model,
 };
 use inkling_devnode::TxOutcome;
-use inkling_network::argmax;
-use inkling_tests::{Deployed, STRANGER, test_images};
+use inkling_tests::{Deployed, STRANGER, digit, test_images};
 
 /// What a Stylus program may pay more while it is not cached.
 const UNCACHED: u64 = 13_000;
@@ -82,9 +81,8 @@ fn classify(deployed: &mut Deployed, model: &Model, images: &[[u8; 400]]) -> Vec
     let classify = |(index, image): (usize, &[u8; 400])| {
         let call = classifyCall { image: image.to_vec().into() };
         let outcome = deployed.send(STRANGER, &call).unwrap();
-        let digit = argmax(&model.logits(image).unwrap());
         assert_eq!(outcome.output[..31], [0; 31], "image {index}");
-        assert_eq!(usize::from(outcome.output[31]), digit, "image {index}");
+        assert_eq!(outcome.output[31], digit(model, image), "image {index}");
         assert_eq!(outcome.trace.call_cost.unwrap_or_default().pages, 0);
         outcome
     };
@@ -146,7 +144,7 @@ fn a_batch_of_small() {
         let call = classifyBatchCall { images: Bytes::from(batch.concat()) };
         let outcome = deployed.send(STRANGER, &call).unwrap();
         let digits = classifyBatchCall::abi_decode_returns(&outcome.output).unwrap();
-        let expected = batch.iter().map(|image| argmax(&model.logits(image).unwrap()) as u8);
+        let expected = batch.iter().map(|image| digit(&model, image));
         assert!(expected.eq(digits));
         let gas = outcome.gas_used / 32;
         println!("Stylus, small: {gas} gas an image in a batch of 32");

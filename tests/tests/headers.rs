@@ -9,7 +9,7 @@ use inkling::{
 use inkling_network::{Header, pack::MAX_WORDS};
 use inkling_tests::{
     Deployed, IMAGE, OWNER, Refusal, Size,
-    contracts::{general, limit, untaken},
+    contracts::{limit, untaken},
     deployed::outcome,
     networks::random_header,
     refused,
