@@ -34,8 +34,13 @@ impl Bits {
     /// Puts a word at its place in the stream.
     pub(super) fn set_word(&mut self, index: usize, word: &Word) {
         let end = self.reversed.len() - index * 4;
-        let [first, second, third, fourth] = quarters(word);
-        self.reversed[end - 4..end].copy_from_slice(&[fourth, third, second, first]);
+        let (quarters, _) = word.as_chunks::<8>();
+        let quarter = |index: usize| u64::from_be_bytes(quarters[index]).to_le();
+        let to = &mut self.reversed[end - 4..end];
+        to[3] = quarter(0);
+        to[2] = quarter(1);
+        to[1] = quarter(2);
+        to[0] = quarter(3);
     }
 
     /// Puts word `index` of the stream at its beginning too.
@@ -69,11 +74,16 @@ impl Bits {
             let two = (four | four << 16) & 0x0000_ffff_0000_ffff;
             let mut lanes = (two | two << 8) & 0x00ff_00ff_00ff_00ff;
             let mut digits = 0;
-            for _ in 0..5 {
+            let mut digit = || {
                 let thirds = ((lanes * 171) >> 9) & 0x007f_007f_007f_007f;
                 digits = (digits << 2) + lanes - 3 * thirds;
                 lanes = thirds;
-            }
+            };
+            digit();
+            digit();
+            digit();
+            digit();
+            digit();
             let odd = digits >> 6 & 0x000f_fc00_000f_fc00;
             let pairs = digits & 0x0000_03ff_0000_03ff | odd;
             let all = (pairs >> 32 << 20 | pairs & 0xf_ffff) << 24;
@@ -83,12 +93,6 @@ impl Bits {
             unsafe { store(to.reversed.as_mut_ptr().cast(), at, all) };
         }
     }
-}
-
-/// The word as four numbers that lie in memory with their last byte first.
-fn quarters(word: &Word) -> [u64; 4] {
-    let (quarters, _) = word.as_chunks::<8>();
-    [0, 1, 2, 3].map(|index| u64::from_be_bytes(quarters[index]).to_le())
 }
 
 /// How fields become weights: `w = (u << shift) − offset`, where `u` is the field, its sign bit inverted if it has one.

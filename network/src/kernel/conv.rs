@@ -307,6 +307,8 @@ pub(super) unsafe fn run(
         }
         x = x.wrapping_add(shape.value * shape.channels * input.plane());
     }
+    // SAFETY: as the caller says.
+    unsafe { step.output.clear_behind(memory) };
 }
 
 impl Shape {
@@ -378,7 +380,7 @@ unsafe fn lanes<const POOLED: bool>(
     let mut to = 2 * planes.first(plane);
     for _ in 0..planes.shape.height {
         // SAFETY: as the caller says: a row's words, and those after it, are inside the accumulators. A row's last four
-        // lanes may reach behind it, where zeros go: to the border, or to what is written later.
+        // lanes may reach behind it: to the border, which is mended later, or to what is written later.
         unsafe {
             let four = |words: *const u64| {
                 let right = *words.add(width) >> 32 << 32;
@@ -403,7 +405,6 @@ unsafe fn lanes<const POOLED: bool>(
                     break;
                 }
             }
-            planes.end_row(memory, end);
         }
         words = words.wrapping_add(if POOLED { 2 * row_words } else { row_words });
         to += 2 * planes.pitch();

@@ -84,16 +84,26 @@ impl Planes {
         (self.shape.width as usize).div_ceil(4)
     }
 
-    /// Makes zeros of what was written behind a row, whose last word of four values ends at byte `end`.
+    /// Makes zeros again of the borders that lie behind rows, where words of four values were written past a row's end.
     ///
     /// # Safety
-    /// The word is writable.
-    #[inline(always)]
-    pub(super) unsafe fn end_row(&self, memory: *mut u8, end: usize) {
+    /// `memory` holds the planes.
+    pub(super) unsafe fn clear_behind(&self, memory: *mut u8) {
         let behind = 4 * self.quads() - self.shape.width as usize;
-        if behind > 0 {
-            // SAFETY: as the caller says.
-            unsafe { store(memory, end - 8, load(memory, end - 8) & u64::MAX >> (16 * behind)) };
+        if behind == 0 || self.border == 0 {
+            return;
+        }
+        for channel in 0..self.shape.channels as usize {
+            let mut end = self.first(channel) + self.shape.width as usize;
+            for row in 1..=self.shape.height {
+                // Behind the last row are only zeros, behind others the next one after a border.
+                let zeros = if row == self.shape.height { behind } else { behind.min(self.border) };
+                for at in end..end + zeros {
+                    // SAFETY: as the caller says.
+                    unsafe { set_value(memory, at, 0) };
+                }
+                end += self.pitch();
+            }
         }
     }
 

@@ -194,10 +194,9 @@ impl Model {
             for step in &self.steps {
                 let Step { stage, input, output, .. } = step;
                 match stage.computed {
-                    Layer::MaxPool { size: 2 } => pool::max_of_four(input, output, memory),
-                    Layer::MaxPool { size } => pool::squares(input, output, size, None, memory),
+                    Layer::MaxPool { size } => pool::run(input, output, size, None, memory),
                     Layer::SumPool { size, shift } => {
-                        pool::squares(input, output, size, Some(shift), memory);
+                        pool::run(input, output, size, Some(shift), memory);
                     }
                     Layer::Conv(conv) => {
                         let Parameters { outputs, wide, words, .. } =

@@ -1,14 +1,42 @@
 //! Pools on their own, where no convolution does them on the way, and what residual layers add.
 
 use super::memory::{Planes, load, set_value, store, value};
-use super::scale::{in_order, max, pairs, saturate};
+use super::scale::{ONES, in_order, max, pairs, saturate};
 use crate::layer::Shape;
 
-/// The largest of each 2×2 square of `input`, four at a time.
+/// The largest of each `size × size` square of `input`, or with a shift the sum, shifted right with rounding.
 ///
 /// # Safety
 /// `memory` holds both, and `output` has the shape that pooling gives.
-pub(super) unsafe fn max_of_four(input: &Planes, output: &Planes, memory: *mut u8) {
+pub(super) unsafe fn run(
+    input: &Planes,
+    output: &Planes,
+    size: u8,
+    shift: Option<u8>,
+    memory: *mut u8,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        match size {
+            2 => twos(input, output, shift, memory),
+            _ => squares(input, output, size, shift, memory),
+        }
+    }
+}
+
+/// Squares of 2×2, four at a time.
+///
+/// # Safety
+/// As [`run`].
+unsafe fn twos(input: &Planes, output: &Planes, shift: Option<u8>, memory: *mut u8) {
+    // A sum is b + a, the larger one b + max(a − b, 0).
+    let (sums, shift) = match shift {
+        Some(shift) => (u64::MAX, shift),
+        None => (0, 0),
+    };
+    let half = ONES * (1 << shift >> 1);
+    let mask = ONES * (0xffff >> shift);
+    let fold = |a, b| b + (a & sums | max(a, b).wrapping_sub(b) & !sums);
     let pitch = 2 * input.pitch();
     for channel in 0..output.shape.channels as usize {
         let (mut from, mut to) = (2 * input.first(channel), 2 * output.first(channel));
@@ -19,10 +47,10 @@ pub(super) unsafe fn max_of_four(input: &Planes, output: &Planes, memory: *mut u
                 // SAFETY: the loads of a row's last squares reach at most six values past it, those of the last row of all
                 // into the slack; its last store reaches three values behind the row, and is mended.
                 unsafe {
-                    let left = max(load(memory, x), load(memory, x + pitch));
-                    let right = max(load(memory, x + 8), load(memory, x + pitch + 8));
+                    let left = fold(load(memory, x), load(memory, x + pitch));
+                    let right = fold(load(memory, x + 8), load(memory, x + pitch + 8));
                     let (even, odd) = pairs(left, right);
-                    store(memory, at, in_order(max(even, odd)));
+                    store(memory, at, in_order((fold(even, odd) + half) >> shift & mask));
                 }
                 x += 16;
                 at += 8;
@@ -30,19 +58,19 @@ pub(super) unsafe fn max_of_four(input: &Planes, output: &Planes, memory: *mut u
                     break;
                 }
             }
-            // SAFETY: the word was just written.
-            unsafe { output.end_row(memory, end) };
             from += 2 * pitch;
             to += 2 * output.pitch();
         }
     }
+    // SAFETY: as the caller says.
+    unsafe { output.clear_behind(memory) };
 }
 
-/// The largest of each `size × size` square of `input`, or with a shift the sum, shifted right with rounding.
+/// Squares of any size.
 ///
 /// # Safety
-/// `memory` holds both, and `output` has the shape that pooling gives.
-pub(super) unsafe fn squares(
+/// As [`run`].
+unsafe fn squares(
     input: &Planes,
     output: &Planes,
     size: u8,
