@@ -116,7 +116,11 @@ library Header {
 
     /// @notice The bytes of the record at `offset`, as long as its fields are in memory; of what is not, at least 1.
     function recordLength(bytes memory header, uint256 offset) internal pure returns (uint256) {
-        uint256 record = _load(header, offset);
+        return lengthOf(_load(header, offset));
+    }
+
+    /// @notice The bytes of the record that a word begins with.
+    function lengthOf(uint256 record) internal pure returns (uint256) {
         uint256 kind = record >> 252;
         // Two bytes more where requantization, at byte 4 or 5, says that one multiplier follows.
         if (kind == DENSE) return record << 32 >> 254 == 0 ? 8 : 6;
