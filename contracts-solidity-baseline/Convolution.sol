@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {TERNARY} from "./Header.sol";
+import {Layer, TERNARY} from "./Header.sol";
 import {LANE_MAX, Lanes, ONES} from "./Lanes.sol";
-import {Plan, Step} from "./Plan.sol";
+import {Network, Plan, Step} from "./Plan.sol";
 import {Dense} from "./Dense.sol";
 import {Weights} from "./Weights.sol";
 
@@ -13,6 +13,8 @@ uint256 constant INPUTS = 0x600;
 uint256 constant WEIGHTS = 0x1200;
 uint256 constant DOT_BYTES = 0xc00;
 uint256 constant HEAP = 0x1e00;
+/// @dev Below are numbers that loops find at addresses that the code knows, and what the compiler keeps for itself.
+uint256 constant RESERVED = 0x480;
 
 /// @title  Convolution
 /// @notice A row of a kernel as one number, `W = Σ_kx w[kx] · 2^(16 · kx)`, times 16 values of a row of inputs in lanes, is a
@@ -50,50 +52,56 @@ library Convolution {
 
     // ── Once a call ────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// @notice Unpacks the parameters of a step: for each output an entry, see {_makeEntries}, and its weights.
-    /// @param before The step before this one, or any.
-    /// @param words  Where word 0 lies.
-    function prepare(Step memory step, Step memory before, uint256 words) internal pure {
+    /// @notice Unpacks the parameters of a step: for each output an entry, see {_makeEntries}, and its weights. A layer that is
+    ///         applied again takes those that there are.
+    function prepare(Network memory network, Step memory step) internal pure {
         unchecked {
-            step.lanes = _fitsLanes(step);
-            uint256 rows = step.lanes ? step.fanIn / step.kernel : step.fanIn;
+            Layer memory layer = step.layer;
+            step.lanes = _fitsLanes(layer);
+            step.seen = step.source - layer.padding * (step.sourceRow + 2);
+            uint256 taps = 1;
+            step.count = 1;
+            if (step.lanes) {
+                taps = layer.kernel;
+                step.count = (16 - taps) / layer.stride + 1;
+                _makePattern(step, network.steps[layer.index == 0 ? 0 : layer.index - 1]);
+            }
+            uint256 rows = layer.fanIn / taps;
             step.size = 32 * rows;
+            for (uint256 i = 0; i < layer.index; ++i) {
+                Step memory earlier = network.steps[i];
+                if (earlier.layer.weights != layer.weights || earlier.lanes != step.lanes) continue;
+                if (earlier.layer.kind != layer.kind) continue;
+                (step.weights, step.inputs) = (earlier.weights, earlier.inputs);
+                return;
+            }
             // Where a dot product finds its inputs.
             step.inputs = step.size <= DOT_BYTES ? INPUTS : Plan.allocate(step.size);
-            uint256 place = 8 * words + step.weightAt;
-            if (step.format == TERNARY) {
-                uint256 count = (step.outputs * step.fanIn + 4) / 5;
+            uint256 place = 8 * network.words + layer.weights;
+            if (layer.format == TERNARY) {
+                uint256 count = (layer.outputs * layer.fanIn + 4) / 5;
                 uint256 digits = Plan.allocate(count * 5 / 4 + 64);
                 Weights.expandTernary(place, digits, count);
                 place = 8 * digits;
             }
-            step.weights = Plan.allocate((ENTRY + step.size) * step.outputs + ENTRY);
-            step.seen = step.source - step.padding * (step.sourceRow + 2);
-            if (!step.lanes) {
-                Weights.unpack(place, step.weights, step.outputs, rows, 1, step.format);
-                _makeEntries(step, 8 * words);
-                step.count = 1;
-                return;
-            }
-            Weights.unpack(place, step.weights, step.outputs, rows, step.kernel, step.format);
-            _makeEntries(step, 8 * words);
-            _makePattern(step, before);
-            step.count = (16 - step.kernel) / step.stride + 1;
+            step.weights = Plan.allocate((ENTRY + step.size) * layer.outputs + ENTRY);
+            Weights.unpack(place, step.weights, layer.outputs, rows, taps, layer.format);
+            _makeEntries(step, 8 * network.words);
         }
     }
 
     /// @dev Whether no accumulator exceeds 2^15 − 1, and requantization can be done in lanes: `m ≤ 2^s` so that one
     ///      accumulator more is never more than one activation more, and `s ≤ 31`.
-    function _fitsLanes(Step memory step) private pure returns (bool) {
+    function _fitsLanes(Layer memory layer) private pure returns (bool) {
         unchecked {
-            (uint256 offset,) = Weights.offsetOf(step.format);
-            uint256 bound = step.fanIn * step.maxInput * offset + (1 << step.biasBits - 1 + step.biasShift);
-            return bound <= LANE_MAX && _maxMultiplier(step) <= 1 << step.shift && step.shift <= 31;
+            (uint256 offset,) = Weights.offsetOf(layer.format);
+            uint256 bound = layer.fanIn * layer.maxInput * offset + (1 << layer.biasBits - 1 + layer.biasShift);
+            return bound <= LANE_MAX && _maxMultiplier(layer) <= 1 << layer.shift && layer.shift <= 31;
         }
     }
 
-    function _maxMultiplier(Step memory step) private pure returns (uint256) {
-        return step.multiplierBits == 0 ? step.multiplier : 1 << step.multiplierBits;
+    function _maxMultiplier(Layer memory layer) private pure returns (uint256) {
+        return layer.multiplierBits == 0 ? layer.multiplier : 1 << layer.multiplierBits;
     }
 
     /// @dev An entry has three words, before the weights of its output: `b << biasShift`, in lanes with 2^15 added; `m`; and in
@@ -101,21 +109,22 @@ library Convolution {
     ///      largest activation.
     function _makeEntries(Step memory step, uint256 words) private pure {
         unchecked {
+            Layer memory layer = step.layer;
             uint256 entry = step.weights;
             uint256 stride = ENTRY + step.size;
-            uint256 top = (step.most << step.shift) - (1 << step.shift - 1);
+            uint256 top = (layer.most << layer.shift) - (1 << layer.shift - 1);
             bool lanes = step.lanes;
-            uint256 multiplier = step.multiplier;
+            uint256 multiplier = layer.multiplier;
             uint256 room = lanes && multiplier != 0 ? _room(top, multiplier) : 0;
-            uint256 multiplierAt = words + step.multiplierAt;
-            (uint256 biasAt, uint256 biasBits, uint256 biasShift) = (words + step.biasAt, step.biasBits, step.biasShift);
-            for (uint256 end = entry + stride * step.outputs; entry < end; entry += stride) {
+            uint256 multiplierAt = words + layer.multipliers;
+            (uint256 biasAt, uint256 biasBits, uint256 biasShift) = (words + layer.biases, layer.biasBits, layer.biasShift);
+            for (uint256 end = entry + stride * layer.outputs; entry < end; entry += stride) {
                 uint256 bias = Weights.signedAt(biasAt, biasBits) << biasShift;
                 biasAt += biasBits;
                 if (lanes) bias = (bias + 0x8000) * ONES;
-                if (step.multiplierBits != 0) {
-                    multiplier = Weights.unsignedAt(multiplierAt, step.multiplierBits) + 1;
-                    multiplierAt += step.multiplierBits;
+                if (layer.multiplierBits != 0) {
+                    multiplier = Weights.unsignedAt(multiplierAt, layer.multiplierBits) + 1;
+                    multiplierAt += layer.multiplierBits;
                     if (lanes) room = _room(top, multiplier);
                 }
                 assembly ("memory-safe") {
@@ -138,19 +147,20 @@ library Convolution {
     ///         long as its memory, and all rows are written as one.
     function _makePattern(Step memory step, Step memory before) private pure {
         unchecked {
-            bool same = before.pattern != 0 && step.most == before.most && step.stride == before.stride
-                && step.outHeight == before.outHeight && step.outWidth == before.outWidth
+            Layer memory layer = step.layer;
+            bool same = before.pattern != 0 && layer.most == before.layer.most && layer.stride == before.layer.stride
+                && layer.outHeight == before.layer.outHeight && layer.outWidth == before.layer.outWidth
                 && step.targetRow == before.targetRow;
             if (same) {
                 step.pattern = before.pattern;
                 return;
             }
-            uint256 rows = step.stride == 1 ? step.outHeight : 1;
+            uint256 rows = layer.stride == 1 ? layer.outHeight : 1;
             uint256 row = step.targetRow;
             uint256 pointer = Plan.allocate(rows * row + 96);
             step.pattern = pointer;
-            uint256 lanes = Lanes.splat(step.most);
-            uint256 width = 2 * step.outWidth;
+            uint256 lanes = Lanes.splat(layer.most);
+            uint256 width = 2 * layer.outWidth;
             for (uint256 end = pointer + rows * row; pointer < end; pointer += row) {
                 assembly ("memory-safe") {
                     let x := 0
@@ -168,20 +178,21 @@ library Convolution {
     /// @notice Runs a step.
     function run(Step memory step) internal pure {
         unchecked {
+            Layer memory layer = step.layer;
             _setConstants(step);
-            uint256 planes = step.planes / step.groups;
-            for (uint256 group = 0; group < step.groups; ++group) {
+            uint256 planes = layer.planes / layer.groups;
+            for (uint256 group = 0; group < layer.groups; ++group) {
                 uint256 seen = step.seen + group * planes * step.sourcePlane;
-                if (step.lanes && step.stride == 1) {
+                if (step.lanes && layer.stride == 1) {
                     // All rows are one.
-                    uint256 end = 2 * step.outWidth + (step.outHeight - 1) * step.sourceRow;
+                    uint256 end = 2 * layer.outWidth + (layer.outHeight - 1) * step.sourceRow;
                     for (uint256 i = 0; i < end; i += 2 * step.count) {
                         _gatherRows(step, seen + i, planes);
                         _addWord(step, group, i, i, i);
                     }
                 } else {
-                    for (uint256 y = 0; y < step.outHeight; ++y) {
-                        _runRow(step, group, seen + y * step.stride * step.sourceRow, y);
+                    for (uint256 y = 0; y < layer.outHeight; ++y) {
+                        _runRow(step, group, seen + y * layer.stride * step.sourceRow, y);
                     }
                 }
             }
@@ -191,9 +202,10 @@ library Convolution {
     /// @dev A row of outputs in each plane of a group, with a stride, or value by value.
     function _runRow(Step memory step, uint256 group, uint256 seen, uint256 y) private pure {
         unchecked {
-            uint256 planes = step.planes / step.groups;
-            for (uint256 x = 0; x < step.outWidth; x += step.count) {
-                uint256 from = seen + 2 * x * step.stride;
+            Layer memory layer = step.layer;
+            uint256 planes = layer.planes / layer.groups;
+            for (uint256 x = 0; x < layer.outWidth; x += step.count) {
+                uint256 from = seen + 2 * x * layer.stride;
                 uint256 to = y * step.targetRow + 2 * x;
                 uint256 skipped = y * step.sourceRow + 2 * x;
                 if (step.lanes) {
@@ -210,6 +222,7 @@ library Convolution {
     /// @dev See the addresses above.
     function _setConstants(Step memory step) private pure {
         unchecked {
+            Layer memory layer = step.layer;
             (uint256 size, uint256 inputs) = (step.size, step.inputs);
             assembly ("memory-safe") {
                 // A dot product runs over the next size that it is made for: what is too much is 0.
@@ -218,10 +231,10 @@ library Convolution {
                 mstore(COPIED, size)
                 if gt(size, DOT_BYTES) { mstore(COPIED, DOT_BYTES) }
             }
-            (uint256 shift, uint256 plane, uint256 stride) = (step.shift, step.targetPlane, step.stride);
+            (uint256 shift, uint256 plane, uint256 stride) = (layer.shift, step.targetPlane, layer.stride);
             // Products have 16 bits if they fit: accumulators are limited to what gives the largest activation.
-            bool wide = (step.most << shift) + _maxMultiplier(step) > 1 << 16;
-            bool special = wide || stride != 1 || step.residual != 0;
+            bool wide = (layer.most << shift) + _maxMultiplier(layer) > 1 << 16;
+            bool special = wide || stride != 1 || layer.residual != 0;
             assembly ("memory-safe") {
                 mstore(SHIFT, shift)
                 mstore(HALF, shl(sub(shift, 1), ONES))
@@ -231,7 +244,7 @@ library Convolution {
                 mstore(WIDE, wide)
                 mstore(SPECIAL, special)
             }
-            uint256 room = (LANE_MAX - step.most) * ONES;
+            uint256 room = (LANE_MAX - layer.most) * ONES;
             plane = step.sourcePlane;
             assembly ("memory-safe") {
                 mstore(SKIP_PLANE, plane)
@@ -243,10 +256,11 @@ library Convolution {
     /// @dev Copies what a word of outputs sees, a word for each plane and row of the kernel.
     function _gatherRows(Step memory step, uint256 source, uint256 planes) private pure {
         unchecked {
+            Layer memory layer = step.layer;
             (uint256 row, uint256 plane) = (step.sourceRow, step.sourcePlane);
             uint256 end = source + planes * plane;
             uint256 target = step.inputs;
-            if (step.kernel == 3 && step.size <= DOT_BYTES) {
+            if (layer.kernel == 3 && step.size <= DOT_BYTES) {
                 assembly ("memory-safe") {
                     for {} lt(source, end) { source := add(source, plane) } {
                         mstore(target, mload(source))
@@ -259,7 +273,7 @@ library Convolution {
                 return;
             }
             {
-                uint256 rows = step.kernel * row;
+                uint256 rows = layer.kernel * row;
                 assembly ("memory-safe") {
                     for {} lt(source, end) { source := add(source, plane) } {
                         let last := add(source, rows)
@@ -282,11 +296,12 @@ library Convolution {
     /// @dev The same for one output, a word for each value.
     function _gatherValues(Step memory step, uint256 source, uint256 planes) private pure {
         unchecked {
+            Layer memory layer = step.layer;
             uint256 target = step.inputs;
             for (; planes != 0; --planes) {
                 uint256 from = source;
-                for (uint256 y = 0; y < step.kernel; ++y) {
-                    for (uint256 x = 0; x < step.kernel; ++x) {
+                for (uint256 y = 0; y < layer.kernel; ++y) {
+                    for (uint256 x = 0; x < layer.kernel; ++x) {
                         assembly ("memory-safe") {
                             mstore(target, shr(240, mload(add(from, shl(1, x)))))
                             target := add(target, 32)
@@ -303,9 +318,10 @@ library Convolution {
     ///      of inputs that are added, and of the pattern.
     function _addWord(Step memory step, uint256 group, uint256 to, uint256 skipped, uint256 pattern) private pure {
         unchecked {
-            uint256 outputs = step.outputs / step.groups;
+            Layer memory layer = step.layer;
+            uint256 outputs = layer.outputs / layer.groups;
             to += step.target + group * outputs * step.targetPlane;
-            skipped = step.residual == 0 ? 0 : skipped + step.source + group * outputs * step.sourcePlane;
+            skipped = layer.residual == 0 ? 0 : skipped + step.source + group * outputs * step.sourcePlane;
             uint256 entry = step.weights + group * outputs * (ENTRY + step.size);
             pattern += step.pattern;
             assembly ("memory-safe") {
@@ -482,8 +498,9 @@ library Convolution {
     /// @dev One output in each plane of a group.
     function _addValues(Step memory step, uint256 group, uint256 to, uint256 skipped) private pure {
         unchecked {
-            uint256 last = (group + 1) * (step.outputs / step.groups);
-            for (uint256 o = last - step.outputs / step.groups; o < last; ++o) {
+            Layer memory layer = step.layer;
+            uint256 last = (group + 1) * (layer.outputs / layer.groups);
+            for (uint256 o = last - layer.outputs / layer.groups; o < last; ++o) {
                 uint256 entry = step.weights + o * (ENTRY + step.size);
                 uint256 accumulator = _dot(step.inputs, entry + ENTRY, step.size);
                 uint256 x = step.source + o * step.sourcePlane + skipped;
@@ -493,7 +510,7 @@ library Convolution {
                     multiplier := mload(add(entry, 32))
                     x := shr(240, mload(x))
                 }
-                uint256 activation = Dense.requantize(step, accumulator, multiplier, x);
+                uint256 activation = Dense.requantize(layer, accumulator, multiplier, x);
                 uint256 target = step.target + o * step.targetPlane + to;
                 assembly ("memory-safe") {
                     mstore8(add(target, 1), activation)

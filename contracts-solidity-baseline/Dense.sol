@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LOGITS, TERNARY} from "./Header.sol";
+import {LOGITS, Layer, TERNARY} from "./Header.sol";
 import {Plan, Rows, Step} from "./Plan.sol";
 import {Weights} from "./Weights.sol";
 
@@ -24,23 +24,24 @@ library Dense {
     /// @param words Where word 0 lies.
     function prepare(Step memory step, uint256 words) internal pure {
         unchecked {
-            step.weights = 8 * words + step.weightAt;
-            if (step.format == TERNARY) {
+            Layer memory layer = step.layer;
+            step.weights = 8 * words + layer.weights;
+            if (layer.format == TERNARY) {
                 // Of streamed ones, a row is expanded when it is used.
-                uint256 count = (step.outputs * (step.streamed != 0 ? 1 : step.fanIn) + 4) / 5 + 1;
+                uint256 count = (layer.outputs * (layer.streamed ? 1 : layer.fanIn) + 4) / 5 + 1;
                 step.inputs = Plan.allocate(count * 5 / 4 + 64);
-                if (step.streamed == 0) {
+                if (!layer.streamed) {
                     Weights.expandTernary(step.weights, step.inputs, count);
                     step.weights = 8 * step.inputs;
                 }
             }
             Rows memory rows;
-            uint256 bits = Weights.fieldBits(step.format);
-            bool narrow = step.fanIn * step.maxInput * ((1 << bits) - 1) < 1 << (bits == 3 ? 15 : 16);
+            uint256 bits = Weights.fieldBits(layer.format);
+            bool narrow = layer.fanIn * layer.maxInput * ((1 << bits) - 1) < 1 << (bits == 3 ? 15 : 16);
             uint256 fields = narrow ? 16 / bits : (31 + bits) / bits;
             rows.bits = bits;
-            rows.flip = Weights.flipOf(step.format);
-            rows.spread = narrow && step.outputs <= 16;
+            rows.flip = Weights.flipOf(layer.format);
+            rows.spread = narrow && layer.outputs <= 16;
             if (rows.spread) {
                 (rows.lane, rows.fields, rows.perWord, rows.words, rows.used) = (16, 1, 16, 1, 1);
                 rows.sums = Plan.allocate(32);
@@ -51,8 +52,8 @@ library Dense {
                 uint256 lane = bits * fields;
                 uint256 lanes = 256 / lane;
                 (rows.lane, rows.fields, rows.perWord) = (lane, fields, lanes * fields);
-                rows.words = (step.outputs + rows.perWord - 1) / rows.perWord;
-                rows.used = step.outputs < fields ? step.outputs : fields;
+                rows.words = (layer.outputs + rows.perWord - 1) / rows.perWord;
+                rows.used = layer.outputs < fields ? layer.outputs : fields;
                 // Room for four more, as they are added four at a time.
                 rows.sums = Plan.allocate(32 * fields * rows.words + 128);
                 uint256 mask;
@@ -142,31 +143,32 @@ library Dense {
     /// @param total Σ x.
     function finish(Step memory step, uint256 words, uint256 total) internal pure {
         unchecked {
-            (uint256 offset, uint256 odd) = Weights.offsetOf(step.format);
+            Layer memory layer = step.layer;
+            (uint256 offset, uint256 odd) = Weights.offsetOf(layer.format);
             offset *= total;
             uint256 target = step.target;
-            uint256 biasAt = 8 * words + step.biasAt;
-            for (uint256 j = 0; j < step.outputs; ++j) {
+            uint256 biasAt = 8 * words + layer.biases;
+            for (uint256 j = 0; j < layer.outputs; ++j) {
                 uint256 accumulator = _sum(step.rows, j) << odd;
-                accumulator += (Weights.signedAt(biasAt, step.biasBits) << step.biasShift) - offset;
-                biasAt += step.biasBits;
-                if (step.kind == LOGITS) {
+                accumulator += (Weights.signedAt(biasAt, layer.biasBits) << layer.biasShift) - offset;
+                biasAt += layer.biasBits;
+                if (layer.kind == LOGITS) {
                     assembly ("memory-safe") {
                         mstore(target, accumulator)
                     }
                     target += 32;
                     continue;
                 }
-                uint256 multiplier = step.multiplier;
-                if (step.multiplierBits != 0) {
-                    uint256 place = 8 * words + step.multiplierAt + j * step.multiplierBits;
-                    multiplier = Weights.unsignedAt(place, step.multiplierBits) + 1;
+                uint256 multiplier = layer.multiplier;
+                if (layer.multiplierBits != 0) {
+                    uint256 place = 8 * words + layer.multipliers + j * layer.multiplierBits;
+                    multiplier = Weights.unsignedAt(place, layer.multiplierBits) + 1;
                 }
                 uint256 x = step.source + j * step.sourcePlane;
                 assembly ("memory-safe") {
                     x := shr(240, mload(x))
                 }
-                uint256 activation = requantize(step, accumulator, multiplier, x);
+                uint256 activation = requantize(layer, accumulator, multiplier, x);
                 assembly ("memory-safe") {
                     mstore8(add(target, 1), activation)
                 }
@@ -190,18 +192,18 @@ library Dense {
     }
 
     /// @notice `min((max(acc, 0) · m + 2^(s − 1)) >> s, 2^a − 1)`, and where the layer is residual `min(… + x, 2^a − 1)`.
-    function requantize(Step memory step, uint256 accumulator, uint256 multiplier, uint256 x)
+    function requantize(Layer memory layer, uint256 accumulator, uint256 multiplier, uint256 x)
         internal
         pure
         returns (uint256 activation)
     {
         unchecked {
-            uint256 most = step.most;
+            uint256 most = layer.most;
             if (int256(accumulator) > 0) {
-                activation = accumulator * multiplier + (1 << step.shift - 1) >> step.shift;
+                activation = accumulator * multiplier + (1 << layer.shift - 1) >> layer.shift;
                 if (activation > most) activation = most;
             }
-            if (step.residual != 0) {
+            if (layer.residual != 0) {
                 activation += x;
                 if (activation > most) activation = most;
             }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Convolution, HEAP} from "./Convolution.sol";
+import {Convolution, HEAP, RESERVED} from "./Convolution.sol";
 import {Dense} from "./Dense.sol";
-import {CONVOLUTION, DENSE, Header, LOGITS, TERNARY} from "./Header.sol";
+import {CONVOLUTION, DENSE, Header, LOGITS, Model, TERNARY} from "./Header.sol";
 import {IClassifier} from "./IClassifier.sol";
-import {Lanes} from "./Lanes.sol";
+import {Lanes, ONES} from "./Lanes.sol";
 import {ModelStore} from "./ModelStore.sol";
 import {Network, Plan, Step} from "./Plan.sol";
 import {Pooling} from "./Pooling.sol";
@@ -39,7 +39,7 @@ abstract contract LaneInference is ModelStore {
     /// @inheritdoc IClassifier
     function classifyBatch(bytes calldata images) external view returns (uint8[] memory digits) {
         Network memory network = _network();
-        uint256 length = network.imageLength;
+        uint256 length = network.model.imageLength;
         if (images.length % length != 0) revert BadBatchLength(images.length, length);
         digits = new uint8[](images.length / length);
         for (uint256 i = 0; i < digits.length; ++i) {
@@ -57,7 +57,7 @@ abstract contract LaneInference is ModelStore {
     /// @inheritdoc IClassifier
     function predict(uint8[400] calldata image) external returns (uint8 digit) {
         Network memory network = _network();
-        if (network.imageLength != 400) revert BadImageLength(400, network.imageLength);
+        if (network.model.imageLength != 400) revert BadImageLength(400, network.model.imageLength);
         uint256 pointer = network.image;
         for (uint256 i = 0; i < 400; ++i) {
             uint256 pixel = image[i];
@@ -71,12 +71,8 @@ abstract contract LaneInference is ModelStore {
 
     // ── For the contracts that inherit ─────────────────────────────────────────────────────────────────────────
 
-    /// @dev Reads the header of a model that is ready, or what of it lies in the first place looked at, and allocates 256
-    ///      bytes for it. Returns its address and how many bytes were read.
-    function _openHeader() internal view virtual returns (uint256 header, uint256 length);
-
-    /// @dev Reads 32 bytes more of the header.
-    function _readHeader(uint256 header, uint256 length) internal view virtual;
+    /// @dev Reads the header of a model that is ready.
+    function _openHeader() internal view virtual returns (bytes memory header);
 
     /// @dev Says where words are to be, given the end of the header.
     function _openWords(uint256 headerEnd, uint256 count) internal view virtual returns (uint256 words);
@@ -95,36 +91,21 @@ abstract contract LaneInference is ModelStore {
                 mstore(0x40, HEAP)
             }
             // Nothing but `network` was allocated before.
-            assert(used <= 0x480);
-            (uint256 header, uint256 length) = _openHeader();
-            length += header;
-            Plan.begin(network, _load(header));
-            uint256 offset = header + 4;
-            uint256 kind;
-            do {
-                uint256 record = _load(offset);
-                uint256 end = offset + Header.lengthOf(record);
-                if (end > length) {
-                    // Of what is not read yet, the length is at least 1: it is looked at again.
-                    _readHeader(header, length - header);
-                    length += 32;
-                    record = _load(offset);
-                    end = offset + Header.lengthOf(record);
-                }
-                Plan.append(network, record);
-                kind = record >> 252;
-                offset = end;
-            } while (kind != LOGITS);
-
-            uint256 headWords = (network.headBits + 255) / 256;
-            network.words = _openWords(offset, headWords + network.streamedWords);
-            _readWords(network.words, 0, network.headBits);
+            assert(used <= RESERVED);
+            bytes memory header = _openHeader();
+            network.model = Header.decode(header);
+            uint256 end;
+            assembly ("memory-safe") {
+                end := add(header, 32)
+            }
+            network.words = _openWords(end + network.model.length, network.model.words);
+            _readWords(network.words, 0, network.model.headBits);
             Plan.place(network);
             for (uint256 i = 0; i < network.steps.length; ++i) {
                 Step memory step = network.steps[i];
-                if (step.streamed != 0) step.weightAt += 256 * headWords;
-                if (step.kind == CONVOLUTION) Convolution.prepare(step, network.steps[i == 0 ? 0 : i - 1], network.words);
-                if (step.kind == DENSE || step.kind == LOGITS) Dense.prepare(step, network.words);
+                uint256 kind = step.layer.kind;
+                if (kind == CONVOLUTION) Convolution.prepare(network, step);
+                else if (kind == DENSE || kind == LOGITS) Dense.prepare(step, network.words);
             }
         }
     }
@@ -139,7 +120,7 @@ abstract contract LaneInference is ModelStore {
 
     /// @dev Copies an image to where the forward pass finds it.
     function _setImage(Network memory network, bytes calldata image) private pure {
-        if (image.length != network.imageLength) revert BadImageLength(image.length, network.imageLength);
+        if (image.length != network.model.imageLength) revert BadImageLength(image.length, network.model.imageLength);
         uint256 pointer = network.image;
         assembly ("memory-safe") {
             calldatacopy(pointer, image.offset, image.length)
@@ -153,41 +134,39 @@ abstract contract LaneInference is ModelStore {
             uint256 hidden = network.steps.length - 1;
             for (uint256 i = 0; i < hidden; ++i) {
                 Step memory step = network.steps[i];
-                if (step.kind == CONVOLUTION) Convolution.run(step);
-                else if (step.kind == DENSE) _dense(network, step);
+                if (step.layer.kind == CONVOLUTION) Convolution.run(step);
+                else if (step.layer.kind == DENSE) _dense(network, step);
                 else Pooling.run(step);
             }
             Step memory last = network.steps[hidden];
             _dense(network, last);
-            return (last.target, last.outputs);
+            return (last.target, last.layer.outputs);
         }
     }
 
     /// @dev The image without its border, a lane a pixel.
     function _setInputs(Network memory network) private pure {
         unchecked {
+            Model memory model = network.model;
             Step memory first = network.steps[0];
-            uint256 shift = network.shift;
-            uint256 mask = Lanes.splat(0xff >> shift);
-            uint256 border = network.crop;
-            uint256 source = network.image + border * (network.width + 1);
-            uint256 target = first.source;
-            for (uint256 plane = 0; plane < first.planes; ++plane) {
-                uint256 to = target;
-                for (uint256 y = 0; y < first.height; ++y) {
-                    for (uint256 x = 0; x < first.width; x += 16) {
+            uint256 shift = 8 - model.inputBits;
+            uint256 mask = (0xff >> shift) * ONES;
+            uint256 width = first.layer.width;
+            uint256 source = network.image + model.crop * (model.width + 1);
+            for (uint256 plane = 0; plane < model.planes; ++plane) {
+                uint256 target = first.source + plane * first.sourcePlane;
+                for (uint256 y = 0; y < first.layer.height; ++y) {
+                    for (uint256 x = 0; x < width; x += 16) {
                         uint256 lanes = Lanes.fromBytes(_load(source + x)) >> shift & mask;
-                        uint256 left = first.width - x;
-                        if (left < 16) lanes = lanes >> 256 - 16 * left << 256 - 16 * left;
+                        if (width - x < 16) lanes = lanes >> 256 - 16 * (width - x) << 256 - 16 * (width - x);
                         assembly ("memory-safe") {
-                            mstore(add(to, mul(2, x)), lanes)
+                            mstore(add(target, mul(2, x)), lanes)
                         }
                     }
-                    source += network.width;
-                    to += first.sourceRow;
+                    source += model.width;
+                    target += first.sourceRow;
                 }
-                source += 2 * border * network.width;
-                target += first.sourcePlane;
+                source += 2 * model.crop * model.width;
             }
         }
     }
@@ -196,14 +175,14 @@ abstract contract LaneInference is ModelStore {
     function _dense(Network memory network, Step memory step) private view {
         unchecked {
             Dense.begin(step.rows);
-            (uint256 height, uint256 width) = (step.height, step.width);
+            (uint256 height, uint256 width) = (step.layer.height, step.layer.width);
             uint256 total;
             if (step.sourcePlane == 2 * height * width && step.sourceRow == 2 * width) {
                 // All values lie side by side.
-                total = _addInputs(network, step, step.source, 0, step.fanIn);
+                total = _addInputs(network, step, step.source, 0, step.layer.fanIn);
             } else {
                 uint256 index;
-                for (uint256 plane = 0; plane < step.planes; ++plane) {
+                for (uint256 plane = 0; plane < step.layer.planes; ++plane) {
                     uint256 source = step.source + plane * step.sourcePlane;
                     for (uint256 y = 0; y < height; ++y) {
                         total += _addInputs(network, step, source, index, width);
@@ -233,8 +212,8 @@ abstract contract LaneInference is ModelStore {
                     lanes <<= 16;
                     if (value == 0) continue;
                     total += value;
-                    if (step.streamed == 0) {
-                        uint256 bits = step.rows.bits * step.outputs;
+                    if (!step.layer.streamed) {
+                        uint256 bits = step.rows.bits * step.layer.outputs;
                         Dense.addRow(step.rows, step.weights + i * bits, value);
                     } else {
                         Dense.addRow(step.rows, _streamedRow(network, step, i), value);
@@ -247,15 +226,15 @@ abstract contract LaneInference is ModelStore {
     /// @dev The bit where the streamed weights of input `i` begin, once they are read.
     function _streamedRow(Network memory network, Step memory step, uint256 i) private view returns (uint256 place) {
         unchecked {
-            if (step.format != TERNARY) {
-                uint256 bits = step.outputs * step.format;
-                place = step.weightAt + i * bits;
+            if (step.layer.format != TERNARY) {
+                uint256 bits = step.layer.outputs * step.layer.format;
+                place = step.layer.weights + i * bits;
                 _readWords(network.words, place, place + bits);
                 return 8 * network.words + place;
             }
-            uint256 first = i * step.outputs;
-            place = step.weightAt + first / 5 * 8;
-            uint256 end = step.weightAt + Weights.bitsOf(TERNARY, first + step.outputs);
+            uint256 first = i * step.layer.outputs;
+            place = step.layer.weights + first / 5 * 8;
+            uint256 end = step.layer.weights + Weights.bitsOf(TERNARY, first + step.layer.outputs);
             _readWords(network.words, place, end);
             Weights.expandTernary(8 * network.words + place, step.inputs, (end - place) / 8);
             return 8 * step.inputs + 2 * (first % 5);

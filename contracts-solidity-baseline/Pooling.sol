@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {MAX_POOLING} from "./Header.sol";
+import {Layer, MAX_POOLING} from "./Header.sol";
 import {Lanes, ONES} from "./Lanes.sol";
 import {Step} from "./Plan.sol";
 
@@ -12,13 +12,14 @@ library Pooling {
     /// @notice Runs a step.
     function run(Step memory step) internal pure {
         unchecked {
-            uint256 size = step.kernel;
-            for (uint256 plane = 0; plane < step.outputs; ++plane) {
+            Layer memory layer = step.layer;
+            uint256 size = layer.kernel;
+            for (uint256 plane = 0; plane < layer.outputs; ++plane) {
                 uint256 from = step.source + plane * step.sourcePlane;
                 uint256 to = step.target + plane * step.targetPlane;
-                for (uint256 y = 0; y < step.outHeight; ++y) {
-                    if (step.kind == MAX_POOLING) _maxima(from, step.sourceRow, to, size, step.outWidth);
-                    else _sums(from, step.sourceRow, to, size, step.outWidth, step.shift);
+                for (uint256 y = 0; y < layer.outHeight; ++y) {
+                    if (layer.kind == MAX_POOLING) _maxima(from, step.sourceRow, to, size, layer.outWidth);
+                    else _sums(from, step.sourceRow, to, size, layer.outWidth, layer.shift);
                     from += size * step.sourceRow;
                     to += step.targetRow;
                 }

@@ -22,23 +22,8 @@ contract Yul is LaneInference {
     }
 
     /// @inheritdoc LaneInference
-    function _openHeader() internal view override returns (uint256 header, uint256 length) {
-        uint256 slot = status[0];
-        uint8 state = uint8(slot >> 248);
-        if (state < READY) revert ModelNotReady(state);
-        header = Plan.allocate(288);
-        length = 31;
-        assembly ("memory-safe") {
-            mstore(header, shl(8, slot))
-        }
-    }
-
-    /// @inheritdoc LaneInference
-    function _readHeader(uint256 header, uint256 length) internal view override {
-        uint256 slot = status[1 + length / 32];
-        assembly ("memory-safe") {
-            mstore(add(header, length), slot)
-        }
+    function _openHeader() internal view override returns (bytes memory) {
+        return _servedHeader();
     }
 
     /// @inheritdoc LaneInference
