@@ -15,53 +15,55 @@ uint256 constant MAX_LAYERS = 32;
 /// @dev The weight format with five weights of −1, 0, 1 to a byte. In the others, its number is the bits of a weight.
 uint256 constant TERNARY = 5;
 
-/// @notice `planes` planes of `height` rows and `width` columns.
-struct Shape {
-    uint256 planes;
-    uint256 height;
-    uint256 width;
-}
-
 /// @notice A layer as inference needs it: its record of docs/format.md, its shapes, and where its parameters lie.
 struct Layer {
     /// Its place in the network, from 0.
     uint256 index;
     /// Its kind, where `AGAIN` has become `CONVOLUTION`.
     uint256 kind;
-    Shape input;
-    Shape output;
-    /// The largest value that an input can have.
+    // What comes in: planes, rows, columns, the largest value that there can be.
+    uint256 planes;
+    uint256 height;
+    uint256 width;
     uint256 maxInput;
-    /// Convolution, and pooling with its squares as kernel: size, stride, padding; groups.
+    // What goes out, in `outputs` planes.
+    uint256 outHeight;
+    uint256 outWidth;
+    /// The weights that an output sees.
+    uint256 fanIn;
+    // What a layer that is applied again has in common with the earlier one begins here.
+    uint256 outputs;
+    /// Convolution; of pooling, the size of its squares is kernel and stride.
     uint256 kernel;
     uint256 stride;
     uint256 padding;
     uint256 groups;
-    /// Number and format of the weights; the number of them that an output sees.
-    uint256 weightCount;
+    /// Format of the weights; bits of a bias, and the shift of all of them.
     uint256 format;
-    uint256 fanIn;
-    /// The bits of a bias and the shift of all of them.
     uint256 biasBits;
     uint256 biasShift;
+    /// Requantization: `min((max(acc, 0) · m + 2^(shift − 1)) >> shift, most)`, where `m` is `multiplier` or, with
+    /// `multiplierBits` not 0, an output's own; then `min(… + x, most)` where `residual` is 1. Of pooling, the shift of sums.
+    uint256 multiplierBits;
+    uint256 multiplier;
+    uint256 shift;
+    uint256 most;
+    uint256 residual;
     /// Where biases, multipliers and weights begin, in bits from word 0.
     uint256 biases;
     uint256 multipliers;
     uint256 weights;
     /// Whether the weights are streamed: read only where an input is not 0.
     bool streamed;
-    /// Requantization: `min((max(acc, 0) · m + 2^(shift − 1)) >> shift, maxOutput)`, where `m` is `multiplier` or, with
-    /// `multiplierBits` not 0, an output's own. The shift of sum pooling, too.
-    uint256 multiplierBits;
-    uint256 multiplier;
-    uint256 shift;
-    uint256 maxOutput;
-    bool residual;
 }
 
 /// @notice A decoded header.
 struct Model {
-    Shape image;
+    uint256 planes;
+    uint256 height;
+    uint256 width;
+    /// The bytes of an image.
+    uint256 imageLength;
     uint256 crop;
     uint256 inputBits;
     Layer[] layers;
@@ -70,6 +72,8 @@ struct Model {
     uint256 headWords;
     /// All words.
     uint256 words;
+    /// The bytes of the header.
+    uint256 length;
 }
 
 /// @title  Header
@@ -84,6 +88,10 @@ library Header {
     uint256 private constant MAX_INLINE_BITS = 4_096;
     uint256 private constant MAX_VALUES = 65_535;
 
+    /// @dev The bytes of a `Layer`, and those before what a layer applied again shares.
+    uint256 private constant LAYER_BYTES = 26 * 32;
+    uint256 private constant SHARED = 9 * 32;
+
     /// @notice Checks every rule of the format and returns what {decode} would.
     /// @dev    `BadHeader(offset)`: the first byte of the field that breaks its rule; the first byte of a record that
     ///         breaks a rule of more than one field; the length of a header that ends early; the length that a longer
@@ -91,32 +99,32 @@ library Header {
     function check(bytes memory header) internal pure returns (Model memory model) {
         _require(header.length <= MAX_LENGTH, MAX_LENGTH);
         _checkPreamble(header);
-        model = _decodePreamble(header);
-        uint256 offset = PREAMBLE;
+        _decodePreamble(model, header);
         Layer memory layer;
         do {
+            uint256 offset = model.length;
             _checkRecord(header, offset, model.layers);
-            layer = _append(model, header, offset);
+            layer = _append(model, header);
             _require(_isSound(model.layers, layer, uint8(header[offset])), offset);
-            offset += recordLength(header, offset);
         } while (layer.kind != LOGITS);
-        _require(header.length == offset, offset);
+        _require(header.length == model.length, model.length);
         _place(model);
     }
 
-    /// @notice Decodes a header that {check} accepted.
+    /// @notice Decodes a header that {check} accepted; what follows it is of no interest.
     function decode(bytes memory header) internal pure returns (Model memory model) {
-        model = _decodePreamble(header);
-        uint256 offset = PREAMBLE;
-        while (_append(model, header, offset).kind != LOGITS) {
-            offset += recordLength(header, offset);
-        }
+        _decodePreamble(model, header);
+        while (_append(model, header).kind != LOGITS) {}
         _place(model);
     }
 
     /// @notice The bytes of the record at `offset`, as long as its fields are in memory; of what is not, at least 1.
     function recordLength(bytes memory header, uint256 offset) internal pure returns (uint256) {
-        uint256 record = _load(header, offset);
+        return lengthOf(_load(header, offset));
+    }
+
+    /// @notice The bytes of the record that a word begins with.
+    function lengthOf(uint256 record) internal pure returns (uint256) {
         uint256 kind = record >> 252;
         // Two bytes more where requantization, at byte 4 or 5, says that one multiplier follows.
         if (kind == DENSE) return record << 32 >> 254 == 0 ? 8 : 6;
@@ -144,148 +152,130 @@ library Header {
         }
     }
 
-    /// @notice The values of a shape.
-    function size(Shape memory shape) internal pure returns (uint256) {
-        unchecked {
-            return shape.planes * shape.height * shape.width;
-        }
-    }
-
     // ── Decoding ───────────────────────────────────────────────────────────────────────────────────────────────
     // Unchecked: fields of a few bits give numbers far from 2^256, except where {_isSound} says so.
 
-    function _decodePreamble(bytes memory header) private pure returns (Model memory model) {
-        uint256 preamble = _load(header, 0);
-        model.image = Shape(_bits(preamble, 4, 4), _bits(preamble, 8, 8), _bits(preamble, 16, 8));
-        model.crop = _bits(preamble, 24, 4);
-        model.inputBits = _bits(preamble, 28, 4);
-        // Room for pointers to all layers that there can be; {_append} sets the length.
-        Layer[] memory layers;
-        assembly ("memory-safe") {
-            layers := mload(0x40)
-            mstore(layers, 0)
-            mstore(0x40, add(layers, mul(32, add(MAX_LAYERS, 1))))
+    function _decodePreamble(Model memory model, bytes memory header) private pure {
+        unchecked {
+            uint256 preamble = _load(header, 0);
+            model.planes = _bits(preamble, 4, 4);
+            model.height = _bits(preamble, 8, 8);
+            model.width = _bits(preamble, 16, 8);
+            model.imageLength = model.planes * model.height * model.width;
+            model.crop = _bits(preamble, 24, 4);
+            model.inputBits = _bits(preamble, 28, 4);
+            model.length = PREAMBLE;
+            // Room for pointers to all layers that there can be; {_append} sets the length.
+            Layer[] memory layers;
+            assembly ("memory-safe") {
+                layers := mload(0x40)
+                mstore(layers, 0)
+                mstore(0x40, add(layers, mul(32, add(MAX_LAYERS, 1))))
+            }
+            model.layers = layers;
         }
-        model.layers = layers;
     }
 
-    /// @dev Decodes the record at `offset` and appends its layer to the model's.
-    function _append(Model memory model, bytes memory header, uint256 offset)
-        private
-        pure
-        returns (Layer memory layer)
-    {
+    /// @dev Decodes the next record and appends its layer to the model's.
+    function _append(Model memory model, bytes memory header) private pure returns (Layer memory layer) {
         unchecked {
-            uint256 count = model.layers.length;
-            uint256 record = _load(header, offset);
-            uint256 kind = record >> 252;
-            if (kind == AGAIN) _copyParameters(layer, model.layers[_bits(record, 4, 4)]);
-            else _decodeRecord(layer, record);
-            layer.index = count;
-
-            if (count == 0) {
-                layer.input =
-                    Shape(model.image.planes, model.image.height - 2 * model.crop, model.image.width - 2 * model.crop);
+            Layer[] memory layers = model.layers;
+            uint256 index = layers.length;
+            assembly ("memory-safe") {
+                mstore(add(add(layers, 32), mul(32, index)), layer)
+                mstore(layers, add(index, 1))
+            }
+            layer.index = index;
+            if (index == 0) {
+                layer.planes = model.planes;
+                layer.height = model.height - 2 * model.crop;
+                layer.width = model.width - 2 * model.crop;
                 layer.maxInput = (1 << model.inputBits) - 1;
             } else {
-                layer.input = model.layers[count - 1].output;
-                layer.maxInput = model.layers[count - 1].maxOutput;
-            }
-            _shape(layer);
-            if (kind == DENSE || kind == CONVOLUTION || kind == LOGITS) {
-                _placeParameters(model, layer);
+                Layer memory previous = layers[index - 1];
+                layer.planes = previous.outputs;
+                layer.height = previous.outHeight;
+                layer.width = previous.outWidth;
+                layer.maxInput = previous.most;
             }
 
-            Layer[] memory layers = model.layers;
-            assembly ("memory-safe") {
-                mstore(layers, add(count, 1))
-                mstore(add(add(layers, 32), mul(32, count)), layer)
+            uint256 record = _load(header, model.length);
+            model.length += lengthOf(record);
+            uint256 kind = record >> 252;
+            layer.kind = kind;
+            if (kind == AGAIN) {
+                layer.kind = CONVOLUTION;
+                Layer memory earlier = layers[_bits(record, 4, 4)];
+                assembly ("memory-safe") {
+                    mcopy(add(layer, SHARED), add(earlier, SHARED), sub(LAYER_BYTES, SHARED))
+                }
+                _shape(layer);
+                return layer;
             }
+            _decodeRecord(layer, record);
+            _shape(layer);
+            if (kind == DENSE || kind == CONVOLUTION || kind == LOGITS) _placeParameters(model, layer);
         }
     }
 
     /// @dev The fields of a record that has parameters of its own, or of pooling.
     function _decodeRecord(Layer memory layer, uint256 record) private pure {
         unchecked {
-            layer.kind = record >> 252;
+            uint256 kind = layer.kind;
             uint256 argument = _bits(record, 4, 4);
-            if (layer.kind == MAX_POOLING || layer.kind == SUM_POOLING) {
-                (layer.kernel, layer.stride) = (argument, argument);
-                if (layer.kind == SUM_POOLING) layer.shift = _bits(record, 8, 8);
+            if (kind == MAX_POOLING || kind == SUM_POOLING) {
+                (layer.outputs, layer.kernel, layer.stride) = (layer.planes, argument, argument);
+                if (kind == SUM_POOLING) layer.shift = _bits(record, 8, 8);
                 return;
             }
             layer.format = argument;
-            // The first bit of the bias format, which requantization follows.
-            uint256 bias = 24;
-            if (layer.kind == CONVOLUTION) {
-                bias = 32;
-                layer.output.planes = _bits(record, 8, 8);
+            layer.outputs = _bits(record, 8, 8);
+            // `rest` begins with the bias format, which requantization follows.
+            uint256 rest = record << 16;
+            if (kind == DENSE) {
+                layer.outputs = _bits(record, 8, 16);
+                rest = record << 24;
+            } else if (kind == CONVOLUTION) {
                 layer.kernel = _bits(record, 16, 4);
                 layer.stride = _bits(record, 20, 4);
                 layer.padding = _bits(record, 24, 4);
                 layer.groups = _bits(record, 28, 4) + 1;
-            } else if (layer.kind == DENSE) {
-                layer.output.planes = _bits(record, 8, 16);
-            } else {
-                bias = 16;
-                layer.output.planes = _bits(record, 8, 8);
+                // 15 groups, and one more, stand for one a plane.
+                if (layer.groups == 16) layer.groups = layer.planes;
+                rest = record << 32;
             }
-            layer.biasBits = 2 << _bits(record, bias, 2);
-            layer.biasShift = _bits(record, bias + 3, 5);
-            if (layer.kind == LOGITS) return;
-            layer.multiplierBits = _bits(record, bias + 8, 2) * 4;
-            layer.residual = _bits(record, bias + 10, 1) == 1;
-            layer.maxOutput = (1 << _bits(record, bias + 11, 4)) - 1;
-            layer.shift = _bits(record, bias + 18, 6);
-            if (layer.multiplierBits == 0) layer.multiplier = _bits(record, bias + 24, 16);
+            layer.biasBits = 2 << _bits(rest, 0, 2);
+            layer.biasShift = _bits(rest, 3, 5);
+            if (kind == LOGITS) return;
+            layer.multiplierBits = _bits(rest, 8, 2) * 4;
+            layer.residual = _bits(rest, 10, 1);
+            layer.most = (1 << _bits(rest, 11, 4)) - 1;
+            layer.shift = _bits(rest, 18, 6);
+            if (layer.multiplierBits == 0) layer.multiplier = _bits(rest, 24, 16);
         }
     }
 
-    /// @dev What a convolution keeps when it is applied again.
-    function _copyParameters(Layer memory layer, Layer memory earlier) private pure {
-        layer.kind = earlier.kind;
-        layer.output.planes = earlier.output.planes;
-        layer.kernel = earlier.kernel;
-        layer.stride = earlier.stride;
-        layer.padding = earlier.padding;
-        layer.groups = earlier.groups;
-        layer.format = earlier.format;
-        layer.biasBits = earlier.biasBits;
-        layer.biasShift = earlier.biasShift;
-        layer.biases = earlier.biases;
-        layer.multipliers = earlier.multipliers;
-        layer.weights = earlier.weights;
-        layer.multiplierBits = earlier.multiplierBits;
-        layer.multiplier = earlier.multiplier;
-        layer.shift = earlier.shift;
-        layer.maxOutput = earlier.maxOutput;
-        layer.residual = earlier.residual;
-    }
-
-    /// @dev The output's shape, the weights that it takes, and what pooling can give at most.
+    /// @dev The output's rows and columns, the weights that an output sees, and what pooling can give at most.
     function _shape(Layer memory layer) private pure {
         unchecked {
-            (Shape memory input, Shape memory output) = (layer.input, layer.output);
-            if (layer.kind == CONVOLUTION) {
-                output.height = _windows(input.height + 2 * layer.padding, layer.kernel, layer.stride);
-                output.width = _windows(input.width + 2 * layer.padding, layer.kernel, layer.stride);
-                // 15 groups, and one more, stand for one a plane.
-                if (layer.groups == 16) layer.groups = input.planes;
-                layer.fanIn = input.planes / layer.groups * layer.kernel * layer.kernel;
-            } else if (layer.kind == DENSE || layer.kind == LOGITS) {
-                (output.height, output.width) = (1, 1);
-                layer.fanIn = size(input);
-            } else {
-                output.planes = input.planes;
-                output.height = _windows(input.height, layer.kernel, layer.stride);
-                output.width = _windows(input.width, layer.kernel, layer.stride);
-                layer.maxOutput = layer.maxInput;
-                if (layer.kind == SUM_POOLING) {
-                    layer.maxOutput =
-                        (layer.kernel * layer.kernel * layer.maxInput + (1 << layer.shift >> 1)) >> layer.shift;
-                }
+            if (layer.kind == DENSE || layer.kind == LOGITS) {
+                (layer.outHeight, layer.outWidth) = (1, 1);
+                layer.fanIn = layer.planes * layer.height * layer.width;
+                return;
             }
-            layer.weightCount = output.planes * layer.fanIn;
+            (uint256 kernel, uint256 stride) = (layer.kernel, layer.stride);
+            uint256 border = 2 * layer.padding;
+            layer.outHeight = _windows(layer.height + border, kernel, stride);
+            layer.outWidth = _windows(layer.width + border, kernel, stride);
+            if (layer.kind == CONVOLUTION) {
+                layer.fanIn = layer.planes / layer.groups * kernel * kernel;
+                return;
+            }
+            layer.most = layer.maxInput;
+            if (layer.kind == SUM_POOLING) {
+                uint256 shift = layer.shift;
+                layer.most = (kernel * kernel * layer.maxInput + (1 << shift >> 1)) >> shift;
+            }
         }
     }
 
@@ -299,19 +289,20 @@ library Header {
     /// @dev Where the layer's parameters begin; of streamed ones, how far behind those that are not.
     function _placeParameters(Model memory model, Layer memory layer) private pure {
         unchecked {
-            uint256 outputs = layer.output.planes;
-            uint256 bits = weightBits(layer.format, layer.weightCount);
+            uint256 outputs = layer.outputs;
+            uint256 bits = weightBits(layer.format, outputs * layer.fanIn);
             layer.biases = model.headBits;
             layer.multipliers = layer.biases + outputs * layer.biasBits;
-            layer.weights = layer.multipliers + outputs * layer.multiplierBits;
-            layer.streamed = layer.kind != CONVOLUTION && bits > MAX_INLINE_BITS;
-            if (layer.streamed) {
-                model.headBits = layer.weights;
+            uint256 end = layer.multipliers + outputs * layer.multiplierBits;
+            layer.weights = end;
+            if (layer.kind != CONVOLUTION && bits > MAX_INLINE_BITS) {
+                layer.streamed = true;
                 layer.weights = 256 * model.words;
                 model.words += (bits + 255) / 256;
             } else {
-                model.headBits = layer.weights + bits;
+                end += bits;
             }
+            model.headBits = end;
         }
     }
 
@@ -390,16 +381,16 @@ library Header {
 
     /// @dev The rules of a whole record, whose first byte is `first`.
     function _isSound(Layer[] memory layers, Layer memory layer, uint256 first) private pure returns (bool) {
-        (Shape memory input, Shape memory output) = (layer.input, layer.output);
-        if (!_within(size(output), MAX_VALUES)) return false;
+        (uint256 planes, uint256 outputs) = (layer.planes, layer.outputs);
+        if (!_within(outputs * layer.outHeight * layer.outWidth, MAX_VALUES)) return false;
         if (layer.kind == MAX_POOLING) return true;
-        if (layer.kind == SUM_POOLING) return layer.maxOutput <= 255;
+        if (layer.kind == SUM_POOLING) return layer.most <= 255;
         if (layer.kind == CONVOLUTION) {
-            if (input.planes % layer.groups != 0 || output.planes % layer.groups != 0) return false;
-            if (first >> 4 == AGAIN && input.planes != layers[first & 15].input.planes) return false;
+            if (planes % layer.groups != 0 || outputs % layer.groups != 0) return false;
+            if (first >> 4 == AGAIN && planes != layers[first & 15].planes) return false;
         }
-        if (layer.residual) {
-            bool same = output.planes == input.planes && output.height == input.height && output.width == input.width;
+        if (layer.residual == 1) {
+            bool same = outputs == planes && layer.outHeight == layer.height && layer.outWidth == layer.width;
             if (!same) return false;
         }
         // No accumulator overflows: F · x_max · w_max + (b_max << bias_shift) ≤ 2^31 − 1.

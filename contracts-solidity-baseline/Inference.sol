@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CONVOLUTION, DENSE, Header, Layer, MAX_POOLING, Model, Shape} from "./Header.sol";
+import {CONVOLUTION, DENSE, Header, Layer, MAX_POOLING, Model} from "./Header.sol";
 import {IClassifier} from "./IClassifier.sol";
 import {ModelStore} from "./ModelStore.sol";
 
@@ -40,7 +40,7 @@ abstract contract Inference is ModelStore {
     /// @inheritdoc IClassifier
     function classifyBatch(bytes calldata images) external view returns (uint8[] memory digits) {
         Network memory network = _network();
-        uint256 length = Header.size(network.model.image);
+        uint256 length = network.model.imageLength;
         if (images.length % length != 0) revert BadBatchLength(images.length, length);
         digits = new uint8[](images.length / length);
         for (uint256 i = 0; i < digits.length; ++i) {
@@ -142,9 +142,11 @@ abstract contract Inference is ModelStore {
         network.model = model;
         network.words = new bytes(32 * (model.words + 1));
         _load(network, 0, model.headBits);
-        uint256 widest = Header.size(model.layers[0].input);
+        Layer memory layer = model.layers[0];
+        uint256 widest = layer.planes * layer.height * layer.width;
         for (uint256 l = 0; l < model.layers.length; ++l) {
-            uint256 size = Header.size(model.layers[l].output);
+            layer = model.layers[l];
+            uint256 size = layer.outputs * layer.outHeight * layer.outWidth;
             if (size > widest) widest = size;
         }
         network.inputs = new uint256[](widest);
@@ -152,7 +154,7 @@ abstract contract Inference is ModelStore {
     }
 
     function _checkLength(uint256 got, Network memory network) private pure {
-        uint256 expected = Header.size(network.model.image);
+        uint256 expected = network.model.imageLength;
         if (got != expected) revert BadImageLength(got, expected);
     }
 
@@ -173,7 +175,7 @@ abstract contract Inference is ModelStore {
                 (network.inputs, network.outputs) = (network.outputs, network.inputs);
             }
             _accumulate(network, layers[last]);
-            return layers[last].output.planes;
+            return layers[last].outputs;
         }
     }
 
@@ -184,10 +186,10 @@ abstract contract Inference is ModelStore {
             uint256 crop = model.crop;
             uint256 shift = 8 - model.inputBits;
             uint256 target = _address(network.inputs);
-            uint256 row = _address(image) + crop * model.image.width + crop;
-            uint256 width = model.image.width - 2 * crop;
-            for (uint256 plane = 0; plane < model.image.planes; ++plane) {
-                for (uint256 y = 2 * crop; y < model.image.height; ++y) {
+            uint256 row = _address(image) + crop * model.width + crop;
+            uint256 width = model.width - 2 * crop;
+            for (uint256 plane = 0; plane < model.planes; ++plane) {
+                for (uint256 y = 2 * crop; y < model.height; ++y) {
                     assembly ("memory-safe") {
                         for { let end := add(row, width) } lt(row, end) { row := add(row, 1) } {
                             mstore(target, shr(shift, byte(0, mload(row))))
@@ -196,7 +198,7 @@ abstract contract Inference is ModelStore {
                     }
                     row += 2 * crop;
                 }
-                row += 2 * crop * model.image.width;
+                row += 2 * crop * model.width;
             }
         }
     }
@@ -206,11 +208,11 @@ abstract contract Inference is ModelStore {
         unchecked {
             uint256 target = _address(network.outputs);
             uint256 skipped = _address(network.inputs);
-            uint256 plane = 32 * layer.output.height * layer.output.width;
+            uint256 plane = 32 * layer.outHeight * layer.outWidth;
             uint256 multiplier = layer.multiplier;
-            (uint256 shift, uint256 most, bool residual) = (layer.shift, layer.maxOutput, layer.residual);
+            (uint256 shift, uint256 most, bool residual) = (layer.shift, layer.most, layer.residual == 1);
             uint256 half = 1 << shift - 1;
-            for (uint256 o = 0; o < layer.output.planes; ++o) {
+            for (uint256 o = 0; o < layer.outputs; ++o) {
                 if (layer.multiplierBits != 0) {
                     uint256 window = _window(network, layer.multipliers + o * layer.multiplierBits);
                     multiplier = (window >> 256 - layer.multiplierBits) + 1;
@@ -235,13 +237,12 @@ abstract contract Inference is ModelStore {
     /// @dev The largest, or the shifted sum, of each square.
     function _pool(Network memory network, Layer memory layer) private pure {
         unchecked {
-            (Shape memory input, Shape memory output) = (layer.input, layer.output);
             uint256 source = _address(network.inputs);
             uint256 target = _address(network.outputs);
-            uint256 row = 32 * input.width;
-            for (uint256 plane = 0; plane < output.planes; ++plane) {
-                for (uint256 y = 0; y < output.height; ++y) {
-                    for (uint256 x = 0; x < output.width; ++x) {
+            uint256 row = 32 * layer.width;
+            for (uint256 plane = 0; plane < layer.outputs; ++plane) {
+                for (uint256 y = 0; y < layer.outHeight; ++y) {
+                    for (uint256 x = 0; x < layer.outWidth; ++x) {
                         uint256 square = source + (y * row + 32 * x) * layer.kernel;
                         uint256 pooled = layer.kind == MAX_POOLING
                             ? _maxOfSquare(square, row, layer.kernel)
@@ -252,7 +253,7 @@ abstract contract Inference is ModelStore {
                         target += 32;
                     }
                 }
-                source += input.height * row;
+                source += layer.height * row;
             }
         }
     }

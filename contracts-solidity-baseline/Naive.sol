@@ -49,7 +49,7 @@ contract Naive is Inference {
             uint256 l = layers.length - 1;
             while (256 * index < layers[l].weights) --l;
             uint256 position = 32 * index - layers[l].weights / 8;
-            uint256 count = _min(32, layers[l].weightCount - position);
+            uint256 count = _min(32, layers[l].outputs * layers[l].fanIn - position);
             for (uint256 k = 0; k < count; ++k) {
                 weights[l][position + k] = int8(uint8(data[offset + k]));
             }
@@ -67,7 +67,7 @@ contract Naive is Inference {
         mapping(uint256 position => int8 weight) storage layerWeights = weights[layer.index];
         // Positions stay below 2^18, and the header bounds the sums by 2^31 − 1.
         unchecked {
-            uint256 count = layer.output.planes;
+            uint256 count = layer.outputs;
             for (uint256 j = 0; j < count; ++j) {
                 outputs[j] = _bias(network, layer, j);
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CONVOLUTION, Header, Layer, Shape, TERNARY} from "./Header.sol";
+import {CONVOLUTION, Header, Layer, TERNARY} from "./Header.sol";
 import {Inference} from "./Inference.sol";
 import {ModelStore} from "./ModelStore.sol";
 
@@ -39,7 +39,7 @@ contract Packed is Inference {
     function _addRows(Network memory network, Layer memory layer) private view {
         unchecked {
             uint256[] memory outputs = network.outputs;
-            uint256 count = layer.output.planes;
+            uint256 count = layer.outputs;
             for (uint256 j = 0; j < count; ++j) {
                 outputs[j] = _bias(network, layer, j);
             }
@@ -64,17 +64,17 @@ contract Packed is Inference {
     function _convolve(Network memory network, Layer memory layer) private pure {
         unchecked {
             uint256 memoryBefore = _freeMemory();
-            uint256 weights = _address(new uint256[](layer.weightCount));
-            _multiplyAdd(network, layer, 0, layer.weightCount, 1, weights);
+            uint256 weights = _address(new uint256[](layer.outputs * layer.fanIn));
+            _multiplyAdd(network, layer, 0, layer.outputs * layer.fanIn, 1, weights);
             uint256 inputs = layer.padding == 0 ? _address(network.inputs) : _pad(network, layer);
             uint256 patch = _address(new uint256[](layer.fanIn));
-            uint256 planes = layer.output.planes / layer.groups;
-            uint256 area = layer.output.height * layer.output.width;
-            uint256 rowLength = layer.input.width + 2 * layer.padding;
-            uint256 groupInputs = layer.input.planes / layer.groups * (layer.input.height + 2 * layer.padding) * rowLength;
+            uint256 planes = layer.outputs / layer.groups;
+            uint256 area = layer.outHeight * layer.outWidth;
+            uint256 rowLength = layer.width + 2 * layer.padding;
+            uint256 groupInputs = layer.planes / layer.groups * (layer.height + 2 * layer.padding) * rowLength;
             for (uint256 group = 0; group < layer.groups; ++group) {
                 for (uint256 place = 0; place < area; ++place) {
-                    (uint256 y, uint256 x) = (place / layer.output.width, place % layer.output.width);
+                    (uint256 y, uint256 x) = (place / layer.outWidth, place % layer.outWidth);
                     _gather(layer, inputs + 32 * (y * rowLength + x) * layer.stride, patch);
                     for (uint256 o = group * planes; o < (group + 1) * planes; ++o) {
                         network.outputs[o * area + place] = _bias(network, layer, o)
@@ -90,16 +90,15 @@ contract Packed is Inference {
     /// @dev Copies the inputs with their padding of zeros; returns the address of the first.
     function _pad(Network memory network, Layer memory layer) private pure returns (uint256 padded) {
         unchecked {
-            Shape memory input = layer.input;
             uint256 padding = layer.padding;
-            uint256 width = input.width + 2 * padding;
-            padded = _address(new uint256[](input.planes * (input.height + 2 * padding) * width));
+            uint256 width = layer.width + 2 * padding;
+            padded = _address(new uint256[](layer.planes * (layer.height + 2 * padding) * width));
             uint256 source = _address(network.inputs);
             uint256 target = padded + 32 * padding * (width + 1);
-            for (uint256 plane = 0; plane < input.planes; ++plane) {
-                for (uint256 y = 0; y < input.height; ++y) {
-                    _copy(target, source, 32 * input.width);
-                    source += 32 * input.width;
+            for (uint256 plane = 0; plane < layer.planes; ++plane) {
+                for (uint256 y = 0; y < layer.height; ++y) {
+                    _copy(target, source, 32 * layer.width);
+                    source += 32 * layer.width;
                     target += 32 * width;
                 }
                 target += 64 * padding * width;
@@ -112,8 +111,8 @@ contract Packed is Inference {
     function _gather(Layer memory layer, uint256 source, uint256 patch) private pure {
         unchecked {
             uint256 bytesOfRow = 32 * layer.kernel;
-            uint256 row = 32 * (layer.input.width + 2 * layer.padding);
-            uint256 plane = row * (layer.input.height + 2 * layer.padding);
+            uint256 row = 32 * (layer.width + 2 * layer.padding);
+            uint256 plane = row * (layer.height + 2 * layer.padding);
             uint256 rows = layer.kernel * row;
             uint256 end = patch + 32 * layer.fanIn;
             while (patch < end) {

@@ -17,6 +17,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const TARGETS = [
   ['contracts-solidity-baseline/Naive.sol', 'contracts-solidity-baseline/artifacts/Naive.json'],
   ['contracts-solidity-baseline/Packed.sol', 'contracts-solidity-baseline/artifacts/Packed.json'],
+  ['contracts-solidity-baseline/Yul.sol', 'contracts-solidity-baseline/artifacts/Yul.json'],
   ['devnode/predeploys/CacheManager.sol', 'devnode/predeploys/CacheManager.json'],
   ['devnode/predeploys/StylusDeployer.sol', 'devnode/predeploys/StylusDeployer.json'],
   ['tests/contracts/Asker.sol', 'tests/contracts/Asker.json'],
