@@ -170,6 +170,10 @@ abstract contract ModelStore is IClassifier {
     /// @dev Stores `words.length / 32` words of the model, the first of them being word `first`.
     function _storeWords(uint256 first, bytes calldata words) internal virtual;
 
+    function _isUploaded(uint256 chunk) internal view virtual returns (bool) {
+        return uploaded >> chunk & 1 == 1;
+    }
+
     /// @dev The hashes of all chunks, in order.
     function _hashes() internal view virtual returns (bytes32[] memory hashes) {
         hashes = new bytes32[](_chunks());
@@ -242,10 +246,6 @@ abstract contract ModelStore is IClassifier {
         assembly ("memory-safe") {
             mstore(add(add(header, 32), offset), word)
         }
-    }
-
-    function _isUploaded(uint256 chunk) private view returns (bool) {
-        return uploaded >> chunk & 1 == 1;
     }
 
     /// @dev How many chunks are still to be uploaded.

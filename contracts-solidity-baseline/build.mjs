@@ -18,6 +18,7 @@ const TARGETS = [
   ['contracts-solidity-baseline/Naive.sol', 'contracts-solidity-baseline/artifacts/Naive.json'],
   ['contracts-solidity-baseline/Packed.sol', 'contracts-solidity-baseline/artifacts/Packed.json'],
   ['contracts-solidity-baseline/Yul.sol', 'contracts-solidity-baseline/artifacts/Yul.json'],
+  ['contracts-solidity-baseline/YulCode.sol', 'contracts-solidity-baseline/artifacts/YulCode.json'],
   ['devnode/predeploys/CacheManager.sol', 'devnode/predeploys/CacheManager.json'],
   ['devnode/predeploys/StylusDeployer.sol', 'devnode/predeploys/StylusDeployer.json'],
   ['tests/contracts/Asker.sol', 'tests/contracts/Asker.json'],
