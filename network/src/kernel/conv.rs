@@ -14,7 +14,9 @@ use super::bits::{Bits, Format};
 use super::block::Block;
 use super::memory::{Planes, load, set_value, store};
 use super::scale::{HIGH, ONES, Scale, in_order, max, pairs, relu};
-use super::{Output, Step};
+use super::load::Step;
+use super::{Output, Parameters};
+use crate::header::Stage;
 use crate::layer::{Conv, Multipliers, Requantize};
 
 /// A convolution's numbers, and how it is cut up.
@@ -63,19 +65,14 @@ impl Shape {
         ((width as usize - 1) * self.stride + 2) / 2
     }
 
-    /// Words of offsets, of accumulators, and of values of 32 bits.
-    fn scratch(&self, step: &Step) -> [usize; 3] {
-        let output = &step.stage.output;
+    /// Words of scratch memory that [`run`] needs: offsets, accumulators, and values of 32 bits.
+    pub(super) fn scratch(&self, stage: &Stage, step: &Step) -> [usize; 3] {
+        let output = &stage.output;
         // Four or eight columns at a time reach past the last row's last position.
         let positions = output.height as usize * self.positions(output.width) + 4;
         let values = if self.taps == 1 { step.input.len() / 2 } else { 0 };
         [self.segments.div_ceil(2), positions * 8, values]
     }
-}
-
-/// Words of scratch memory that [`run`] needs.
-pub(super) fn scratch(conv: &Conv, wide: bool, step: &Step) -> usize {
-    Shape::new(conv, step.stage.input.channels, wide).scratch(step).iter().sum()
 }
 
 /// Whether four lanes are requantized at a time, and a pool can be part of it.
@@ -226,19 +223,18 @@ impl Pack {
 ///
 /// # Safety
 /// `memory` holds the step's planes, the input with the convolution's padding as its border; `scratch` has as many words
-/// as [`scratch()`] says; `outputs` and `weights` are those that [`unpack`] used and made.
+/// as [`Shape::scratch`] says; the parameters are the convolution's.
 pub(super) unsafe fn run(
     conv: &Conv,
-    wide: bool,
-    outputs: &[Output],
-    weights: &[u64],
+    parameters: &Parameters,
+    stage: &Stage,
     step: &Step,
     memory: *mut u8,
     scratch: *mut u64,
 ) {
-    let Step { stage, input, .. } = step;
+    let (input, wide) = (&step.input, parameters.wide);
     let shape = Shape::new(conv, stage.input.channels, wide);
-    let [offset_words, accumulator_words, _] = shape.scratch(step);
+    let [offset_words, accumulator_words, _] = shape.scratch(stage, step);
     let offsets: *mut u32 = scratch.cast();
     // SAFETY: the parts of the scratch memory.
     let accumulators = unsafe { scratch.add(offset_words) };
@@ -254,8 +250,8 @@ pub(super) unsafe fn run(
         }
     }
     let positions = shape.positions(stage.output.width);
-    let mut weights = weights.as_ptr();
-    let mut outputs = outputs.iter();
+    let mut weights = parameters.words.as_ptr();
+    let mut outputs = parameters.outputs.iter();
     let mut plane = 0;
     for _ in 0..shape.groups {
         let mut done = 0;
