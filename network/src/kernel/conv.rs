@@ -12,9 +12,9 @@ use alloc::vec::Vec;
 
 use super::bits::{Bits, Format};
 use super::block::Block;
+use super::load::Step;
 use super::memory::{Planes, load, set_value, store};
 use super::scale::{HIGH, ONES, Scale, in_order, max, pairs, relu};
-use super::load::Step;
 use super::{Output, Parameters};
 use crate::header::Stage;
 use crate::layer::{Conv, Multipliers, Requantize};
@@ -165,7 +165,7 @@ impl Pack {
         let mask = ((1 << row) - 1) << shift;
         let lanes = (self.lanes * ((1 << field) - 1)) << shift;
         let offsets = self.lanes * offset;
-        let pack = |fields: u64| ((fields & mask) * copies & lanes).wrapping_sub(offsets);
+        let pack = |fields: u64| (((fields & mask) * copies) & lanes).wrapping_sub(offsets);
         for _ in 0..count {
             let fields = (bits.field(at, 3 * row) ^ self.flips) << shift;
             // SAFETY: as the caller says.
@@ -203,13 +203,13 @@ impl Pack {
                 let missing = shape.taps - taps;
                 let fields = bits.field(at, taps * field) << (missing * field) ^ self.flips;
                 let lane = |index: usize| (fields >> (index * field) & mask) << (16 * index);
-                let all = ((lane(2) | lane(1) | lane(0)) << shift) & self.lanes * 0xffff;
+                let all = ((lane(2) | lane(1) | lane(0)) << shift) & (self.lanes * 0xffff);
                 // The lanes of missing weights are zero.
                 let taken = u64::MAX << (16 * missing);
                 // SAFETY: as the caller says.
                 unsafe {
                     to = to.add(step);
-                    *to = (all & taken).wrapping_sub(self.lanes * offset & taken);
+                    *to = (all & taken).wrapping_sub((self.lanes * offset) & taken);
                 }
                 at += taps * field;
                 left -= taps;
@@ -316,7 +316,8 @@ impl Shape {
         let (mut plane, mut row, mut column) = (0, 0, 0);
         for index in 0..self.segments {
             // Segments of zeros, at the end, may look anywhere: behind the last plane they would look too far.
-            let value = if plane < self.channels * input.plane() { plane + row + column } else { 0 };
+            let value =
+                if plane < self.channels * input.plane() { plane + row + column } else { 0 };
             // SAFETY: as the caller says.
             unsafe { *to.add(index) = (self.value * value) as u32 };
             column += self.taps;

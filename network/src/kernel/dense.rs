@@ -4,9 +4,9 @@
 //! `Σ x·w = (Σ x·u << shift) − offset · Σ x`. Two sums lie in the halves of a word, and none can overflow: 65,535 inputs of
 //! 255 · 255 fit 32 bits.
 
-use super::{Parameters, WordSource};
 use super::bits::{Bits, Format};
 use super::memory::value;
+use super::{Parameters, WordSource};
 use crate::layer::Weights;
 
 /// Outputs whose sums are in locals at a time.
@@ -78,18 +78,13 @@ pub(super) unsafe fn run(
 ///
 /// # Safety
 /// As [`run`]; the output is one of its layer's.
-pub(super) unsafe fn product(
-    weights: Weights,
-    output: usize,
-    total: u64,
-    sums: *const u64,
-) -> i32 {
+pub(super) unsafe fn product(weights: Weights, output: usize, total: u64, sums: *const u64) -> i32 {
     let Format { shift, offset, .. } = Format::of(weights);
-    // The second and the last of four in one word, the first and the third in the next, the earlier one on top.
-    let four = output % 4;
+    // Of four, the second and the last are in one word, the first and the third in the next, the earlier one on top.
+    let (four, word) = (output % 4, output / 4 * 2 + 1 - output % 2);
     // SAFETY: as the caller says.
-    let word = unsafe { *sums.add(output / 4 * 2 + (four % 2 ^ 1)) };
-    let sum = word >> (32 * (four / 2 ^ 1)) & 0xffff_ffff;
+    let sums = unsafe { *sums.add(word) };
+    let sum = if four < 2 { sums >> 32 } else { sums & 0xffff_ffff };
     (sum << shift).wrapping_sub(offset * total) as i32
 }
 

@@ -26,7 +26,10 @@ pub(super) fn load(header: &Header, bits: Bits) -> Model {
         let words = match stage.computed {
             Layer::Conv(conv) => {
                 let wide = parameters[stage.parameters.unwrap_or(0)].wide;
-                conv::Shape::new(&conv, stage.input.channels, wide).scratch(stage, &step).iter().sum()
+                conv::Shape::new(&conv, stage.input.channels, wide)
+                    .scratch(stage, &step)
+                    .iter()
+                    .sum()
             }
             _ => dense::scratch(stage.output.channels.into()),
         };
@@ -64,7 +67,8 @@ pub(super) struct Step {
 
 impl Plan {
     pub(super) fn new(shape: Shape, stages: &[Stage]) -> Self {
-        let none = Planes { start: 0, shape: Shape { channels: 0, height: 0, width: 0 }, border: 0 };
+        let none =
+            Planes { start: 0, shape: Shape { channels: 0, height: 0, width: 0 }, border: 0 };
         let mut plan = Self { next: 0, last: [none; 2], end: 0 };
         plan.region(shape, stages);
         plan
@@ -179,8 +183,7 @@ fn read(
         let shape = conv::Shape::new(&conv, stage.input.channels, wide);
         let fields = parameters.held(bits);
         let format = Format::of(weights);
-        parameters.words =
-            conv::unpack(&shape, &parameters.outputs, format, fields, parameters.at);
+        parameters.words = conv::unpack(&shape, &parameters.outputs, format, fields, parameters.at);
     }
     *at += stored.weight_bits();
     parameters

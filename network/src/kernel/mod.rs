@@ -10,13 +10,14 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `load` | from header and words to parameters; where activations lie |
 //! | `bits` | the words as a stream of fields |
-//! | `memory` | where activations lie, and unchecked access to them |
+//! | `memory` | planes of activations, and unchecked access to them |
 //! | `block` | the inner loops of convolutions: 16-bit lanes |
 //! | `conv` | convolutions around them |
 //! | `scale` | requantization, four lanes at a time |
 //! | `dense` | dense layers and logits |
-//! | `pool` | pools |
+//! | `pool` | pools, and what residual layers add |
 
 use alloc::vec::Vec;
 
@@ -72,6 +73,18 @@ pub trait Probe {
 
 impl Probe for () {
     fn end(&mut self, _: Part) {}
+}
+
+/// The logits of one image: [`Model::load`] and [`Model::forward`].
+///
+/// # Errors
+/// [`ImageLengthError`] where the image is not `channels · height · width` bytes.
+pub fn forward(
+    header: &Header,
+    words: &mut impl WordSource,
+    image: &[u8],
+) -> Result<Vec<i32>, ImageLengthError> {
+    Ok(Model::load(header, words).forward(words, image)?.to_vec())
 }
 
 /// A network whose parameters are ready for the loops, and the memory to run it.
