@@ -15,6 +15,7 @@ use crate::pack::Word;
 const SLACK: usize = 24;
 
 /// Fields one after another, from the most significant bit of the first byte on.
+#[derive(Default)]
 pub(super) struct Bits {
     /// [`SLACK`] bytes of zeros, then the bytes in reverse, as little-endian numbers.
     reversed: Vec<u64>,

@@ -12,9 +12,11 @@ use alloc::vec::Vec;
 
 use super::bits::{Bits, Format};
 use super::block::Block;
+use super::load::Step;
 use super::memory::{Planes, load, set_value, store};
 use super::scale::{HIGH, ONES, Scale, in_order, max, pairs, relu};
-use super::{Output, Step};
+use super::{Output, Parameters};
+use crate::header::Stage;
 use crate::layer::{Conv, Multipliers, Requantize};
 
 /// A convolution's numbers, and how it is cut up.
@@ -63,19 +65,14 @@ impl Shape {
         ((width as usize - 1) * self.stride + 2) / 2
     }
 
-    /// Words of offsets, of accumulators, and of values of 32 bits.
-    fn scratch(&self, step: &Step) -> [usize; 3] {
-        let output = &step.stage.output;
+    /// Words of scratch memory that [`run`] needs: offsets, accumulators, and values of 32 bits.
+    pub(super) fn scratch(&self, stage: &Stage, step: &Step) -> [usize; 3] {
+        let output = &stage.output;
         // Four or eight columns at a time reach past the last row's last position.
         let positions = output.height as usize * self.positions(output.width) + 4;
         let values = if self.taps == 1 { step.input.len() / 2 } else { 0 };
         [self.segments.div_ceil(2), positions * 8, values]
     }
-}
-
-/// Words of scratch memory that [`run`] needs.
-pub(super) fn scratch(conv: &Conv, wide: bool, step: &Step) -> usize {
-    Shape::new(conv, step.stage.input.channels, wide).scratch(step).iter().sum()
 }
 
 /// Whether four lanes are requantized at a time, and a pool can be part of it.
@@ -168,7 +165,7 @@ impl Pack {
         let mask = ((1 << row) - 1) << shift;
         let lanes = (self.lanes * ((1 << field) - 1)) << shift;
         let offsets = self.lanes * offset;
-        let pack = |fields: u64| ((fields & mask) * copies & lanes).wrapping_sub(offsets);
+        let pack = |fields: u64| (((fields & mask) * copies) & lanes).wrapping_sub(offsets);
         for _ in 0..count {
             let fields = (bits.field(at, 3 * row) ^ self.flips) << shift;
             // SAFETY: as the caller says.
@@ -206,13 +203,13 @@ impl Pack {
                 let missing = shape.taps - taps;
                 let fields = bits.field(at, taps * field) << (missing * field) ^ self.flips;
                 let lane = |index: usize| (fields >> (index * field) & mask) << (16 * index);
-                let all = ((lane(2) | lane(1) | lane(0)) << shift) & self.lanes * 0xffff;
+                let all = ((lane(2) | lane(1) | lane(0)) << shift) & (self.lanes * 0xffff);
                 // The lanes of missing weights are zero.
                 let taken = u64::MAX << (16 * missing);
                 // SAFETY: as the caller says.
                 unsafe {
                     to = to.add(step);
-                    *to = (all & taken).wrapping_sub(self.lanes * offset & taken);
+                    *to = (all & taken).wrapping_sub((self.lanes * offset) & taken);
                 }
                 at += taps * field;
                 left -= taps;
@@ -226,19 +223,18 @@ impl Pack {
 ///
 /// # Safety
 /// `memory` holds the step's planes, the input with the convolution's padding as its border; `scratch` has as many words
-/// as [`scratch()`] says; `outputs` and `weights` are those that [`unpack`] used and made.
+/// as [`Shape::scratch`] says; the parameters are the convolution's.
 pub(super) unsafe fn run(
     conv: &Conv,
-    wide: bool,
-    outputs: &[Output],
-    weights: &[u64],
+    parameters: &Parameters,
+    stage: &Stage,
     step: &Step,
     memory: *mut u8,
     scratch: *mut u64,
 ) {
-    let Step { stage, input, .. } = step;
+    let (input, wide) = (&step.input, parameters.wide);
     let shape = Shape::new(conv, stage.input.channels, wide);
-    let [offset_words, accumulator_words, _] = shape.scratch(step);
+    let [offset_words, accumulator_words, _] = shape.scratch(stage, step);
     let offsets: *mut u32 = scratch.cast();
     // SAFETY: the parts of the scratch memory.
     let accumulators = unsafe { scratch.add(offset_words) };
@@ -254,8 +250,8 @@ pub(super) unsafe fn run(
         }
     }
     let positions = shape.positions(stage.output.width);
-    let mut weights = weights.as_ptr();
-    let mut outputs = outputs.iter();
+    let mut weights = parameters.words.as_ptr();
+    let mut outputs = parameters.outputs.iter();
     let mut plane = 0;
     for _ in 0..shape.groups {
         let mut done = 0;
@@ -320,7 +316,8 @@ impl Shape {
         let (mut plane, mut row, mut column) = (0, 0, 0);
         for index in 0..self.segments {
             // Segments of zeros, at the end, may look anywhere: behind the last plane they would look too far.
-            let value = if plane < self.channels * input.plane() { plane + row + column } else { 0 };
+            let value =
+                if plane < self.channels * input.plane() { plane + row + column } else { 0 };
             // SAFETY: as the caller says.
             unsafe { *to.add(index) = (self.value * value) as u32 };
             column += self.taps;

@@ -4,118 +4,88 @@
 //! `Σ x·w = (Σ x·u << shift) − offset · Σ x`. Two sums lie in the halves of a word, and none can overflow: 65,535 inputs of
 //! 255 · 255 fit 32 bits.
 
-use super::WordSource;
 use super::bits::{Bits, Format};
 use super::memory::value;
+use super::{Parameters, WordSource};
 use crate::layer::Weights;
 
 /// Outputs whose sums are in locals at a time.
 const CHUNK: usize = 12;
 
-/// Where rows are read from words.
-pub(super) struct Stream {
-    first_word: u32,
-    /// The words that a row touches.
-    buffer: Bits,
-    /// The row's two-bit fields, where weights are ternary.
-    fields: Bits,
-}
-
-impl Stream {
-    pub(super) fn new(weights: Weights, outputs: usize, first_word: u32) -> Self {
-        // A row may begin and end inside a word.
-        let words = weights.bits(outputs + 8).div_ceil(256) + 1;
-        let fields = Bits::of_ternary_fields(outputs + 8);
-        Self { first_word, buffer: Bits::of_words(words), fields }
-    }
-}
-
-/// The rows of a dense layer.
-pub(super) struct Rows<'a> {
-    pub(super) weights: Weights,
-    pub(super) outputs: usize,
-    /// The first bit of the first row.
-    pub(super) at: usize,
-    /// Where they are, if not streamed.
-    pub(super) held: &'a Bits,
-    pub(super) stream: Option<&'a mut Stream>,
-}
-
-/// Words of scratch memory that [`Rows::run`] needs.
+/// Words of scratch memory that [`run`] needs.
 pub(super) const fn scratch(outputs: usize) -> usize {
     outputs.next_multiple_of(CHUNK) / 2
 }
 
-impl Rows<'_> {
-    /// Multiplies `count` inputs, from value `first` on, with their rows; then [`Rows::product`] gives the results. Returns
-    /// the sum of the inputs.
-    ///
-    /// # Safety
-    /// `memory` holds the inputs, `sums` as many words as [`scratch`] says.
-    pub(super) unsafe fn run(
-        &mut self,
-        first: usize,
-        count: usize,
-        memory: *const u8,
-        words: &mut impl WordSource,
-        sums: *mut u64,
-    ) -> u64 {
-        let format = Format::of(self.weights);
-        // SAFETY: as the caller says.
-        unsafe {
-            sums.write_bytes(0, scratch(self.outputs));
+/// Multiplies `count` inputs, from value `first` on, with their rows; then [`product`] gives the results. Returns the sum
+/// of the inputs. `head` are the words that are not streamed.
+///
+/// # Safety
+/// `memory` holds the inputs, `sums` as many words as [`scratch`] says.
+pub(super) unsafe fn run(
+    parameters: &mut Parameters,
+    head: &Bits,
+    first: usize,
+    count: usize,
+    memory: *const u8,
+    words: &mut impl WordSource,
+    sums: *mut u64,
+) -> u64 {
+    let (weights, outputs) = (parameters.weights, parameters.outputs.len());
+    let format = Format::of(weights);
+    // SAFETY: as the caller says.
+    unsafe {
+        sums.write_bytes(0, scratch(outputs));
+        if !parameters.streamed {
             let inputs = Inputs { memory, first, count };
-            let Some(stream) = &mut self.stream else {
-                return multiply(format, self.held, self.at, self.outputs, inputs, sums);
-            };
-            let mut total = 0;
-            // Index of the word that was read last, and its place in the buffer.
-            let mut last = (u32::MAX, 0);
-            for i in 0..count {
-                if value(memory, first + i) == 0 {
-                    continue;
-                }
-                // Row `i` is weights `begin` to `begin + outputs`.
-                let begin = i * self.outputs;
-                let end = self.weights.bits(begin + self.outputs);
-                let ternary = matches!(self.weights, Weights::Ternary);
-                let start = if ternary { begin / 5 * 8 } else { self.weights.bits(begin) };
-                let (from, to) = ((start / 256) as u32, ((end - 1) / 256) as u32);
-                for index in from..=to {
-                    if index == last.0 {
-                        stream.buffer.repeat_first(last.1);
-                    } else {
-                        let word = words.word(stream.first_word + index);
-                        stream.buffer.set_word((index - from) as usize, &word);
-                    }
-                }
-                last = (to, (to - from) as usize);
-                let inputs = Inputs { memory, first: first + i, count: 1 };
-                let (mut fields, mut at) = (&stream.buffer, start % 256);
-                if ternary {
-                    let skipped = begin % 5;
-                    fields.ternary_fields(at, skipped + self.outputs, &mut stream.fields);
-                    (fields, at) = (&stream.fields, 2 * skipped);
-                }
-                total += multiply(format, fields, at, self.outputs, inputs, sums);
-            }
-            total
+            return multiply(format, parameters.held(head), parameters.at, outputs, inputs, sums);
         }
+        let Parameters { at: first_word, buffer, fields, .. } = parameters;
+        let mut total = 0;
+        // Index of the word that was read last, and its place in the buffer.
+        let mut last = (usize::MAX, 0);
+        for i in 0..count {
+            if value(memory, first + i) == 0 {
+                continue;
+            }
+            let (begin, mut end) = (i * outputs, weights.bits((i + 1) * outputs));
+            let ternary = matches!(weights, Weights::Ternary);
+            let start = if ternary { begin / 5 * 8 } else { weights.bits(begin) };
+            let from = start / 256;
+            end = (end - 1) / 256;
+            for index in from..=end {
+                if index == last.0 {
+                    buffer.repeat_first(last.1);
+                } else {
+                    buffer.set_word(index - from, &words.word((*first_word + index) as u32));
+                }
+            }
+            last = (end, end - from);
+            let inputs = Inputs { memory, first: first + i, count: 1 };
+            let (mut row, mut at) = (&*buffer, start % 256);
+            if ternary {
+                let skipped = begin % 5;
+                buffer.ternary_fields(at, skipped + outputs, fields);
+                (row, at) = (&*fields, 2 * skipped);
+            }
+            total += multiply(format, row, at, outputs, inputs, sums);
+        }
+        total
     }
+}
 
-    /// `Σ x·w` of an output, after [`Rows::run`], which returned `total`.
-    ///
-    /// # Safety
-    /// As [`Rows::run`]; the output is one.
-    pub(super) unsafe fn product(&self, output: usize, total: u64, sums: *const u64) -> i32 {
-        let Format { shift, offset, .. } = Format::of(self.weights);
-        // The second and the last of four in one word, the first and the third in the next, the earlier one on top.
-        let four = output % 4;
-        // SAFETY: as the caller says.
-        let word = unsafe { *sums.add(output / 4 * 2 + (four % 2 ^ 1)) };
-        let sum = word >> (32 * (four / 2 ^ 1)) & 0xffff_ffff;
-        (sum << shift).wrapping_sub(offset * total) as i32
-    }
+/// `Σ x·w` of an output, after [`run`], which returned `total`.
+///
+/// # Safety
+/// As [`run`]; the output is one of its layer's.
+pub(super) unsafe fn product(weights: Weights, output: usize, total: u64, sums: *const u64) -> i32 {
+    let Format { shift, offset, .. } = Format::of(weights);
+    // Of four, the second and the last are in one word, the first and the third in the next, the earlier one on top.
+    let (four, word) = (output % 4, output / 4 * 2 + 1 - output % 2);
+    // SAFETY: as the caller says.
+    let sums = unsafe { *sums.add(word) };
+    let sum = if four < 2 { sums >> 32 } else { sums & 0xffff_ffff };
+    (sum << shift).wrapping_sub(offset * total) as i32
 }
 
 /// So many values from one on.
@@ -128,7 +98,7 @@ struct Inputs {
 /// Adds the products of the inputs with their rows, which begin at bit `at`; returns the sum of the inputs.
 ///
 /// # Safety
-/// The inputs are in memory, and `sums` as [`Rows::run`] says.
+/// The inputs are in memory, and `sums` as [`run`] says.
 #[inline(never)]
 unsafe fn multiply(
     format: Format,

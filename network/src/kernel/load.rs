@@ -4,101 +4,114 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::bits::{Bits, Format};
-use super::dense::Stream;
 use super::memory::Planes;
 use super::scale::MAX_LANE;
-use super::{Model, Output, Parameters, Step, conv, dense};
+use super::{Model, Output, Parameters, conv, dense};
 use crate::header::{Header, Stage};
 use crate::layer::{Conv, Dense, Layer, Multipliers, Shape, Stored, Weights};
 
 /// The model of a header, of which `bits` are the words that are not streamed.
 pub(super) fn load(header: &Header, bits: Bits) -> Model {
-    let stages = header.stages();
-    let input = header.input();
-    let mut regions = Regions::default();
-    let first = regions.next(input.cropped(), border(stages, 0));
-    let mut model = Model {
-        input,
-        first,
-        steps: Vec::with_capacity(stages.len()),
-        parameters: Vec::with_capacity(stages.len()),
-        bits,
-        memory: vec![],
-        scratch: 0,
-        logits: vec![0; header.classes()],
-    };
+    let stages = header.stages().to_vec();
+    let mut parameters = Vec::with_capacity(stages.len());
+    let mut plan = Plan::new(header.input().cropped(), &stages);
     let mut scratch = 0;
     let (mut at, mut stream) = (0, header.head_words());
-    let mut planes = first;
-    let mut index = 0;
-    while let Some(stage) = stages.get(index) {
-        let layer = index;
-        index += 1;
+    while let Some(stage) = stages.get(plan.next) {
         if let Some(stored) = stage.own() {
             let wide = stages.iter().any(|other| is_wide(other, stage.parameters));
-            let parameters = read(&model.bits, &mut at, &mut stream, stage, &stored, wide);
-            model.parameters.push(parameters);
+            parameters.push(read(&bits, &mut at, &mut stream, stage, &stored, wide));
         }
-        let mut step = Step { layer, stage: *stage, input: planes, output: planes, pooled: false };
-        let mut shape = stage.output;
-        match stage.computed {
+        let step = plan.step(&stages, &parameters);
+        let words = match stage.computed {
             Layer::Conv(conv) => {
-                let wide = model.parameters[step.parameters()].wide;
-                if !conv.requantize.residual
-                    && conv::is_swift(&conv, wide)
-                    && let Layer::MaxPool { size: 2 } = stages[index].layer
-                {
-                    step.pooled = true;
-                    shape = stages[index].output;
-                    index += 1;
-                }
-                scratch = scratch.max(conv::scratch(&conv, wide, &step));
+                let wide = parameters[stage.parameters.unwrap_or(0)].wide;
+                conv::Shape::new(&conv, stage.input.channels, wide)
+                    .scratch(stage, &step)
+                    .iter()
+                    .sum()
             }
-            Layer::Dense(_) | Layer::Logits(_) => {
-                scratch = scratch.max(dense::scratch(shape.channels.into()));
-            }
-            _ => {}
-        }
-        planes = regions.next(shape, border(stages, index));
-        step.output = planes;
-        model.steps.push(step);
+            _ => dense::scratch(stage.output.channels.into()),
+        };
+        scratch = scratch.max(words);
     }
-    model.scratch = regions.end / 4;
-    model.memory = vec![0; model.scratch + scratch];
-    model
+    Model {
+        input: header.input(),
+        scratch: plan.end / 4,
+        memory: vec![0; plan.end / 4 + scratch],
+        logits: vec![0; header.classes()],
+        stages,
+        parameters,
+        bits,
+    }
 }
 
-/// Regions of activations, one after another.
-#[derive(Default)]
-struct Regions {
-    /// The region that was in use before the last one, and the last one.
-    last: [Option<Planes>; 2],
+/// Walks over the stages and lays out their activations, one region after another.
+pub(super) struct Plan {
+    /// Index of the next stage.
+    pub(super) next: usize,
+    /// The region that was in use before, if any, and the input of the next stage.
+    last: [Planes; 2],
     /// Values in all regions.
     end: usize,
 }
 
-impl Regions {
-    /// Planes of this shape with this border, beside the last ones. Those in use before are taken again where all but their
-    /// contents is the same, their zeros included.
-    fn next(&mut self, shape: Shape, border: usize) -> Planes {
-        let next = match self.last[0] {
-            Some(region) if region.shape == shape && region.border == border => region,
-            _ => {
-                let region = Planes { start: self.end, shape, border };
-                self.end += region.len();
-                region
-            }
-        };
-        self.last = [self.last[1], Some(next)];
-        next
-    }
+/// A stage in its place, or a convolution and the pool after it.
+pub(super) struct Step {
+    pub(super) input: Planes,
+    /// Unused of logits.
+    pub(super) output: Planes,
+    /// Whether the largest of each 2×2 square of a convolution's output is taken.
+    pub(super) pooled: bool,
 }
 
-/// The zeros around the input of a stage.
-fn border(stages: &[Stage], index: usize) -> usize {
-    match stages.get(index).map(|stage| stage.computed) {
-        Some(Layer::Conv(conv)) => conv.padding.into(),
-        _ => 0,
+impl Plan {
+    pub(super) fn new(shape: Shape, stages: &[Stage]) -> Self {
+        let none =
+            Planes { start: 0, shape: Shape { channels: 0, height: 0, width: 0 }, border: 0 };
+        let mut plan = Self { next: 0, last: [none; 2], end: 0 };
+        plan.region(shape, stages);
+        plan
+    }
+
+    /// The input of the next stage.
+    pub(super) const fn input(&self) -> Planes {
+        self.last[1]
+    }
+
+    /// The next stage, which there is, with parameters that are known.
+    #[inline(never)]
+    pub(super) fn step(&mut self, stages: &[Stage], parameters: &[Parameters]) -> Step {
+        let Stage { computed, parameters: index, mut output, .. } = stages[self.next];
+        let input = self.input();
+        self.next += 1;
+        let mut pooled = false;
+        if let Layer::Conv(conv) = computed
+            && conv::is_swift(&conv, parameters[index.unwrap_or(0)].wide)
+            && !conv.requantize.residual
+            && let Layer::MaxPool { size: 2 } = stages[self.next].layer
+        {
+            pooled = true;
+            output = stages[self.next].output;
+            self.next += 1;
+        }
+        self.region(output, stages);
+        Step { input, output: self.input(), pooled }
+    }
+
+    /// Planes of this shape for the next stage, beside its predecessor's. Those in use before are taken again where all but
+    /// their contents is the same, the zeros around them included.
+    fn region(&mut self, shape: Shape, stages: &[Stage]) {
+        let border = match stages.get(self.next).map(|stage| stage.computed) {
+            Some(Layer::Conv(conv)) => conv.padding.into(),
+            _ => 0,
+        };
+        let mut region = self.last[0];
+        if region.shape != shape || region.border != border {
+            region = Planes { start: self.end, shape, border };
+            self.end += region.len();
+        }
+        self.last = [self.last[1], region];
     }
 }
 
@@ -139,32 +152,38 @@ fn read(
             }
         };
     }
+    let Stored { weights, outputs: count, streamed, .. } = *stored;
     let mut parameters = Parameters {
-        weights: stored.weights,
+        weights,
         outputs,
         wide,
+        streamed,
         at: *at,
-        ternary: None,
-        stream: None,
+        fields: Bits::default(),
+        buffer: Bits::default(),
         words: vec![],
     };
-    if stored.streamed {
-        parameters.stream = Some(Stream::new(stored.weights, stored.outputs, *stream));
+    let ternary = matches!(weights, Weights::Ternary);
+    if streamed {
+        parameters.at = *stream as usize;
         *stream += stored.streamed_words();
+        // A row may begin and end inside a word.
+        parameters.buffer = Bits::of_words(weights.bits(count + 8).div_ceil(256) + 1);
+        if ternary {
+            parameters.fields = Bits::of_ternary_fields(count + 8);
+        }
         return parameters;
     }
-    if let Weights::Ternary = stored.weights {
-        let mut fields = Bits::of_ternary_fields(stored.count());
-        bits.ternary_fields(*at, stored.count(), &mut fields);
-        parameters.ternary = Some(fields);
+    if ternary {
+        parameters.fields = Bits::of_ternary_fields(stored.count());
+        bits.ternary_fields(*at, stored.count(), &mut parameters.fields);
         parameters.at = 0;
     }
     if let Layer::Conv(conv) = stage.layer {
         let shape = conv::Shape::new(&conv, stage.input.channels, wide);
-        let fields = parameters.ternary.as_ref().unwrap_or(bits);
-        let format = Format::of(stored.weights);
-        parameters.words =
-            conv::unpack(&shape, &parameters.outputs, format, fields, parameters.at);
+        let fields = parameters.held(bits);
+        let format = Format::of(weights);
+        parameters.words = conv::unpack(&shape, &parameters.outputs, format, fields, parameters.at);
     }
     *at += stored.weight_bits();
     parameters

@@ -10,13 +10,14 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `load` | from header and words to parameters; where activations lie |
 //! | `bits` | the words as a stream of fields |
-//! | `memory` | where activations lie, and unchecked access to them |
+//! | `memory` | planes of activations, and unchecked access to them |
 //! | `block` | the inner loops of convolutions: 16-bit lanes |
 //! | `conv` | convolutions around them |
 //! | `scale` | requantization, four lanes at a time |
 //! | `dense` | dense layers and logits |
-//! | `pool` | pools |
+//! | `pool` | pools, and what residual layers add |
 
 use alloc::vec::Vec;
 
@@ -36,7 +37,7 @@ use crate::header::{Header, Stage};
 use crate::layer::{Dense, Input, Layer, Weights};
 use crate::pack::Word;
 use bits::Bits;
-use dense::{Rows, Stream};
+use load::{Plan, Step};
 use memory::{Planes, set_value, store, value};
 
 /// Where packed words come from: a slice, or the storage of a contract.
@@ -74,12 +75,22 @@ impl Probe for () {
     fn end(&mut self, _: Part) {}
 }
 
+/// The logits of one image: [`Model::load`] and [`Model::forward`].
+///
+/// # Errors
+/// [`ImageLengthError`] where the image is not `channels · height · width` bytes.
+pub fn forward(
+    header: &Header,
+    words: &mut impl WordSource,
+    image: &[u8],
+) -> Result<Vec<i32>, ImageLengthError> {
+    Ok(Model::load(header, words).forward(words, image)?.to_vec())
+}
+
 /// A network whose parameters are ready for the loops, and the memory to run it.
 pub struct Model {
     input: Input,
-    /// Planes of the first layer's input.
-    first: Planes,
-    steps: Vec<Step>,
+    stages: Vec<Stage>,
     parameters: Vec<Parameters>,
     /// The words that are not streamed.
     bits: Bits,
@@ -96,14 +107,26 @@ struct Parameters {
     outputs: Vec<Output>,
     /// Whether some accumulator may not fit 16 bits.
     wide: bool,
-    /// The bit at which the weights begin.
+    /// Whether the weights are streamed.
+    streamed: bool,
+    /// The bit at which the weights begin, or the word where they are streamed.
     at: usize,
-    /// Ternary weights that are not streamed, as fields.
-    ternary: Option<Bits>,
-    /// Weights that are streamed.
-    stream: Option<Stream>,
+    /// Ternary weights as fields: all, or where they are streamed a row.
+    fields: Bits,
+    /// The words that a row of streamed weights touches.
+    buffer: Bits,
     /// The weights of a convolution, unpacked.
     words: Vec<u64>,
+}
+
+impl Parameters {
+    /// The fields of weights that are not streamed; `head` are the words that are not.
+    const fn held<'a>(&'a self, head: &'a Bits) -> &'a Bits {
+        match self.weights {
+            Weights::Ternary => &self.fields,
+            _ => head,
+        }
+    }
 }
 
 /// What an output (plane) has of its own, beside weights.
@@ -112,25 +135,6 @@ struct Output {
     /// Shifted.
     bias: i32,
     multiplier: u16,
-}
-
-/// A layer, or a convolution and the pool after it.
-struct Step {
-    /// Index of the layer.
-    layer: usize,
-    stage: Stage,
-    input: Planes,
-    /// Unused of logits.
-    output: Planes,
-    /// Whether the largest of each 2×2 square is taken.
-    pooled: bool,
-}
-
-impl Step {
-    /// Index of the parameters; 0 of a pool.
-    fn parameters(&self) -> usize {
-        self.stage.parameters.unwrap_or(0)
-    }
 }
 
 impl Model {
@@ -189,52 +193,49 @@ impl Model {
         let memory: *mut u8 = memory.cast();
         // SAFETY: all planes and the scratch memory of every step were laid out in the memory.
         unsafe {
-            load_image(self.input, image, &self.first, memory);
+            let mut plan = Plan::new(self.input.cropped(), &self.stages);
+            load_image(self.input, image, &plan.input(), memory);
             probe.end(Part::Image);
-            for step in &self.steps {
-                let Step { stage, input, output, .. } = step;
+            while let Some(stage) = self.stages.get(plan.next) {
+                let layer = plan.next;
+                let step = plan.step(&self.stages, &self.parameters);
+                let Step { input, output, .. } = &step;
                 match stage.computed {
                     Layer::MaxPool { size } => pool::run(input, output, size, None, memory),
                     Layer::SumPool { size, shift } => {
                         pool::run(input, output, size, Some(shift), memory);
                     }
                     Layer::Conv(conv) => {
-                        let Parameters { outputs, wide, words, .. } =
-                            &self.parameters[step.parameters()];
-                        conv::run(&conv, *wide, outputs, words, step, memory, scratch);
+                        let parameters = &self.parameters[stage.parameters.unwrap_or(0)];
+                        conv::run(&conv, parameters, stage, &step, memory, scratch);
                         if conv.requantize.residual {
                             pool::add(input, output, conv.requantize.max().into(), memory);
                         }
                     }
                     Layer::Dense(_) | Layer::Logits(_) | Layer::Again { .. } => {
-                        let parameters = &mut self.parameters[step.parameters()];
-                        let mut rows = Rows {
-                            weights: parameters.weights,
-                            outputs: parameters.outputs.len(),
-                            at: parameters.at,
-                            held: parameters.ternary.as_ref().unwrap_or(&self.bits),
-                            stream: parameters.stream.as_mut(),
-                        };
-                        let total =
-                            rows.run(input.start, input.shape.len(), memory, words, scratch);
-                        for (j, Output { bias, multiplier }) in
-                            parameters.outputs.iter().enumerate()
-                        {
-                            let acc = bias.wrapping_add(rows.product(j, total, scratch));
+                        let parameters = &mut self.parameters[stage.parameters.unwrap_or(0)];
+                        let (first, count) = (input.start, input.shape.len());
+                        let total = dense::run(
+                            parameters, &self.bits, first, count, memory, words, scratch,
+                        );
+                        for (j, output_j) in parameters.outputs.iter().enumerate() {
+                            let product = dense::product(parameters.weights, j, total, scratch);
+                            let acc = output_j.bias.wrapping_add(product);
                             let Layer::Dense(Dense { requantize, .. }) = stage.computed else {
                                 self.logits[j] = acc;
                                 continue;
                             };
-                            let mut activation = u16::from(requantize.apply(acc, *multiplier));
+                            let activation = requantize.apply(acc, output_j.multiplier);
+                            let mut activation = u16::from(activation);
                             if requantize.residual {
-                                let x = value(memory, input.start + j);
-                                activation = (activation + x).min(requantize.max().into());
+                                activation += value(memory, first + j);
+                                activation = activation.min(requantize.max().into());
                             }
                             set_value(memory, output.first(j), activation);
                         }
                     }
                 }
-                probe.end(Part::Layer(step.layer));
+                probe.end(Part::Layer(layer));
             }
         }
         Ok(&self.logits)

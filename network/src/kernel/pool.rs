@@ -70,22 +70,16 @@ unsafe fn twos(input: &Planes, output: &Planes, shift: Option<u8>, memory: *mut 
 ///
 /// # Safety
 /// As [`run`].
-unsafe fn squares(
-    input: &Planes,
-    output: &Planes,
-    size: u8,
-    shift: Option<u8>,
-    memory: *mut u8,
-) {
+unsafe fn squares(input: &Planes, output: &Planes, size: u8, shift: Option<u8>, memory: *mut u8) {
     let Shape { channels, height, width } = output.shape;
     let (size, pitch) = (size as usize, input.pitch());
     for channel in 0..channels as usize {
         for row in 0..height as usize {
-            let mut from = input.first(channel) + row * size * pitch;
-            let mut to = output.first(channel) + row * output.pitch();
-            for _ in 0..width {
+            let from = input.first(channel) + row * size * pitch;
+            let to = output.first(channel) + row * output.pitch();
+            for column in 0..width as usize {
                 let (mut sum, mut largest) = (0, 0);
-                let mut line = from;
+                let mut line = from + column * size;
                 for _ in 0..size {
                     for at in line..line + size {
                         // SAFETY: squares lie inside the input's planes.
@@ -99,9 +93,7 @@ unsafe fn squares(
                     largest = (sum + (1 << shift >> 1)) >> shift;
                 }
                 // SAFETY: inside the output's planes.
-                unsafe { set_value(memory, to, largest as u16) };
-                from += size;
-                to += 1;
+                unsafe { set_value(memory, to + column, largest as u16) };
             }
         }
     }

@@ -37,18 +37,29 @@ fn layer() -> impl Strategy<Value = Layer> {
         1 => (2..=4u8).prop_map(Groups::Count),
         1 => Just(Groups::Depthwise),
     ];
-    let outputs = prop_oneof![1..=13u8, select(vec![4u8, 8, 12, 16])];
-    let conv = (outputs, side, 0..=14u8, groups, weights(), bias(), requantize()).prop_map(
+    let outputs = || prop_oneof![1..=13u8, select(vec![4u8, 8, 12, 16])];
+    let conv = (outputs(), side, 0..=14u8, groups, weights(), bias(), requantize()).prop_map(
         |(outputs, (kernel, stride), padding, groups, weights, bias, requantize)| {
             let padding = if padding % 3 == 0 { (kernel - 1) / 2 } else { padding % kernel };
             Conv { outputs, kernel, stride, padding, groups, weights, bias, requantize }.into()
         },
     );
+    // As networks are in practice: 16-bit lanes, no scale above 1.
+    let small =
+        (outputs(), select(Weights::ALL[..5].to_vec()), 0..=3u8, 8..=14u8, 1..=6u8, any::<bool>());
+    let small = small.prop_map(|(outputs, weights, bias_shift, shift, bits, residual)| {
+        let bias = Bias { width: BiasWidth::Bits8, shift: bias_shift };
+        let multipliers = if bits % 2 == 0 { Multipliers::Each4 } else { Multipliers::Each8 };
+        let requantize = Requantize { multipliers, shift, bits, residual };
+        let groups = Groups::Count(1);
+        Conv { outputs, kernel: 3, stride: 1, padding: 1, groups, weights, bias, requantize }.into()
+    });
     let max_pool = prop_oneof![3 => Just(2u8), 1 => 2..=4u8];
     prop_oneof![
         6 => conv,
+        6 => small,
         1 => dense,
-        2 => max_pool.prop_map(|size| Layer::MaxPool { size }),
+        4 => max_pool.prop_map(|size| Layer::MaxPool { size }),
         1 => (2..=4u8, 0..=8u8).prop_map(|(size, shift)| Layer::SumPool { size, shift }),
         1 => (0..=3u8).prop_map(|layer| Layer::Again { layer }),
     ]
@@ -159,4 +170,151 @@ proptest! {
             prop_assert!(source.1[head..].iter().all(|reads| *reads <= 1));
         }
     }
+}
+
+/// A network of one convolution and logits, all of whose bytes are the same.
+fn extreme(conv: Conv, input: Input, words: u8) -> (Header, Vec<Word>) {
+    let bias = Bias { width: BiasWidth::Bits4, shift: 0 };
+    let logits = Logits { classes: 2, weights: Weights::Int8, bias };
+    let header = Header::new(input, &[conv.into(), logits.into()]).unwrap();
+    let words = vec![[words; 32]; header.word_count() as usize];
+    (header, words)
+}
+
+fn assert_equal(header: &Header, words: &[Word], image: &[u8]) {
+    let network = pack::network(header.clone(), words).unwrap();
+    let mut source = words;
+    let mut model = Model::load(header, &mut source);
+    let logits = model.forward(&mut source, image).unwrap();
+    assert_eq!(logits, reference::forward(&network, image).unwrap());
+}
+
+/// Accumulators at both ends of a 16-bit lane, and just past them, where 32-bit lanes have to serve.
+#[test]
+fn accumulators_at_the_ends_of_their_lanes() {
+    let shape = Shape { channels: 1, height: 5, width: 7 };
+    let multipliers = Multipliers::Layer(1);
+    for bits in 1..=8 {
+        let requantize = Requantize { multipliers, shift: 16 - bits, bits, residual: false };
+        for (input_bits, bias_shift, wide) in [(8, 6, false), (8, 7, true), (7, 7, false)] {
+            // 9 · 255 · 8 is 18,360, 9 · 127 · 8 is 9,144, and the biases are up to 8,192 and 16,384.
+            let conv = Conv {
+                outputs: 5,
+                kernel: 3,
+                stride: 1,
+                padding: 1,
+                groups: Groups::Count(1),
+                weights: Weights::Int4,
+                bias: Bias { width: BiasWidth::Bits8, shift: bias_shift },
+                requantize,
+            };
+            let input = Input { shape, crop: 0, bits: input_bits };
+            // All −8 (biases −120 or −128), all 7 (119), all 0, and all −1.
+            for byte in [0x88, 0x77, 0x80, 0x7f, 0x00, 0xff] {
+                let (header, words) = extreme(conv, input, byte);
+                let mut source = words.as_slice();
+                assert_eq!(Model::load(&header, &mut source).parameters[0].wide, wide);
+                assert_equal(&header, &words, &[255; 35]);
+                assert_equal(&header, &words, &[0; 35]);
+            }
+        }
+    }
+}
+
+/// The largest sums that a dense layer can have: 65,025 inputs of 255, weights −128 and 127.
+#[test]
+fn sums_at_the_ends_of_32_bits() {
+    let input = Input { shape: Shape { channels: 1, height: 255, width: 255 }, crop: 0, bits: 8 };
+    let bias = Bias { width: BiasWidth::Bits16, shift: 9 };
+    let logits = Logits { classes: 3, weights: Weights::Int8, bias };
+    let header = Header::new(input, &[logits.into()]).unwrap();
+    // The biases −32,768, 32,767 and −1; then weights −128, 127 and −1 in turn.
+    let mut words = vec![[0x80, 0, 0x7f, 0xff, 0xff, 0xff].to_vec()];
+    words[0].resize(32, 0);
+    let weights: Vec<u8> = [0x80, 0x7f, 0xff].into_iter().cycle().take(3 * 65_025).collect();
+    words.extend(weights.chunks(32).map(|chunk| {
+        let mut word = chunk.to_vec();
+        word.resize(32, 0);
+        word
+    }));
+    let words: Vec<Word> = words.into_iter().map(|word| word.try_into().unwrap()).collect();
+    let mut source = words.as_slice();
+    let mut model = Model::load(&header, &mut source);
+    let logits = model.forward(&mut source, &[255; 65_025]).unwrap();
+    assert_eq!(logits[0], -(65_025 * 255 * 128) - (32_768 << 9));
+    assert_eq!(logits[1], 65_025 * 255 * 127 + (32_767 << 9));
+    assert_eq!(logits[2], -65_025 * 255 - (1 << 9));
+}
+
+/// 64 outputs of four bits: an input is a word, and it is not read where the input is zero.
+#[test]
+fn zeros_cost_no_words() {
+    let input = Input { shape: Shape { channels: 1, height: 4, width: 5 }, crop: 0, bits: 2 };
+    let bias = Bias { width: BiasWidth::Bits8, shift: 0 };
+    let multipliers = Multipliers::Layer(1);
+    let requantize = Requantize { multipliers, shift: 1, bits: 8, residual: false };
+    let dense = crate::Dense { outputs: 64, weights: Weights::Int4, bias, requantize };
+    let logits = Logits { classes: 10, weights: Weights::Int4, bias };
+    let header = Header::new(input, &[dense.into(), logits.into()]).unwrap();
+    let head = header.head_words() as usize;
+    let words = vec![[0x31; 32]; header.word_count() as usize];
+    assert_eq!(words.len(), head + 20);
+    let mut source = Counting(&words, vec![0; words.len()]);
+    let mut model = Model::load(&header, &mut source);
+    source.1.fill(0);
+    // The two low bits of input are of a pixel's highest: 63 is 0.
+    let mut image = [0; 20];
+    (image[3], image[4], image[19]) = (63, 64, 255);
+    for _ in 0..2 {
+        model.forward(&mut source, &image).unwrap();
+    }
+    let mut want = vec![0; words.len()];
+    (want[head + 4], want[head + 19]) = (2, 2);
+    assert_eq!(source.1, want);
+}
+
+#[test]
+fn a_wrong_image_length_is_an_error() {
+    let input = Input { shape: Shape { channels: 2, height: 1, width: 2 }, crop: 0, bits: 8 };
+    let bias = Bias { width: BiasWidth::Bits8, shift: 0 };
+    let logits = Logits { classes: 1, weights: Weights::Binary, bias };
+    let header = Header::new(input, &[logits.into()]).unwrap();
+    let words = [[0; 32]];
+    let mut model = Model::load(&header, &mut &words[..]);
+    let result = model.forward(&mut &words[..], &[1; 3]);
+    assert_eq!(result, Err(ImageLengthError { got: 3, expected: 4 }));
+}
+
+/// A convolution and the pool after it are one part.
+#[test]
+fn the_probe_is_told_each_part() {
+    struct Parts(Vec<Part>);
+    impl Probe for Parts {
+        fn end(&mut self, part: Part) {
+            self.0.push(part);
+        }
+    }
+    let input = Input { shape: Shape { channels: 1, height: 4, width: 4 }, crop: 0, bits: 4 };
+    let bias = Bias { width: BiasWidth::Bits4, shift: 0 };
+    let requantize =
+        Requantize { multipliers: Multipliers::Each4, shift: 6, bits: 4, residual: false };
+    let conv = Conv {
+        outputs: 2,
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+        groups: Groups::Count(1),
+        weights: Weights::Binary,
+        bias,
+        requantize,
+    };
+    let logits = Logits { classes: 2, weights: Weights::Binary, bias };
+    let layers = [conv.into(), Layer::MaxPool { size: 2 }, logits.into()];
+    let header = Header::new(input, &layers).unwrap();
+    let words = [[0x5a; 32]];
+    let mut parts = Parts(vec![]);
+    let mut model = Model::load_probed(&header, &mut &words[..], &mut parts);
+    model.forward_probed(&mut &words[..], &[200; 16], &mut parts).unwrap();
+    let want = [Part::Words, Part::Unpack, Part::Image, Part::Layer(0), Part::Layer(2)];
+    assert_eq!(parts.0, want);
 }
