@@ -149,8 +149,8 @@ fn random_layer(rng: &mut StdRng, header: &Header) -> Layer {
     let kind = if flat { [0, 4, 5][rng.random_range(0..3)] } else { rng.random_range(0..10) };
     match kind {
         1 => Layer::MaxPool { size: rng.random_range(2..=3) },
-        2 | 3 => Layer::SumPool { size: rng.random_range(2..=3), shift: rng.random_range(0..=4) },
-        4 => Layer::Again { layer: rng.random_range(0..header.stages().len().min(16)) as u8 },
+        2 => Layer::SumPool { size: rng.random_range(2..=3), shift: rng.random_range(0..=3) },
+        3 | 4 => Layer::Again { layer: rng.random_range(0..header.stages().len().min(16)) as u8 },
         0 => random_dense(rng, shape, max_input),
         _ => random_conv(rng, shape, max_input),
     }
@@ -182,6 +182,8 @@ fn random_conv(rng: &mut StdRng, shape: Shape, max_input: u8) -> Layer {
     let outputs = match groups {
         _ if residual => channels,
         Groups::Depthwise => channels.saturating_mul(rng.random_range(1..=2)),
+        // So that it can be applied again.
+        Groups::Count(1) if channels > 1 && rng.random() => channels,
         Groups::Count(count) => count * rng.random_range(1..=12 / count),
     };
     let fan_in = match groups {
@@ -200,16 +202,22 @@ fn typical(fan_in: usize, max_input: u8, weights: Weights) -> f64 {
     ((fan_in as f64 / 2.0).sqrt() * f64::from(max_input) / 2.0 * weight).max(1.0)
 }
 
-/// Biases about as large as a typical accumulator or less; one in eight may be of any size.
+/// Biases about as large as a typical accumulator or less; one in twenty may be of any size.
 fn random_bias(rng: &mut StdRng, typical: f64) -> Bias {
     let widths = [BiasWidth::Bits4, BiasWidth::Bits8, BiasWidth::Bits16];
-    let width = *widths.choose(rng).expect("there are some");
-    let bits = Bias { width, shift: 0 }.bits() as i32;
-    let shift = match rng.random_range(0..8) {
-        0 => rng.random_range(0..=23),
-        _ => (typical.log2() as i32 - bits + rng.random_range(-1..=2)).clamp(0, 23),
+    let any = rng.random_range(0..20) == 0;
+    let fits = |&&width: &&BiasWidth| any || bias_bits(width) <= typical.log2() as i32 + 2;
+    let fitting: Vec<BiasWidth> = widths.iter().filter(fits).copied().collect();
+    let width = *fitting.choose(rng).unwrap_or(&BiasWidth::Bits4);
+    let shift = match any {
+        true => rng.random_range(0..=23),
+        false => typical.log2() as i32 - bias_bits(width) + rng.random_range(-1..=2),
     };
-    Bias { width, shift: shift as u8 }
+    Bias { width, shift: shift.clamp(0, 23) as u8 }
+}
+
+const fn bias_bits(width: BiasWidth) -> i32 {
+    Bias { width, shift: 0 }.bits() as i32
 }
 
 /// A scale that makes a typical accumulator a typical activation.

@@ -85,7 +85,8 @@ fn programs_are_the_ones_described() {
         // Node's brotli, which wrote the description, and ours are not equal to the byte.
         let described = about["compressed_bytes"].as_u64().unwrap() as usize;
         let ours = code.len();
-        assert!(described.abs_diff(ours) < 100, "{name}: {described} described, {ours} bytes");
+        let close = described.abs_diff(ours) < ours / 50;
+        assert!(close, "{name}: {described} described, {ours} bytes");
         // What is deployed is what is committed.
         let (contract, model) = contract(&name);
         if name != "inkling_contract_profile" {

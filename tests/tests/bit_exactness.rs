@@ -158,7 +158,7 @@ const FEATURES: [&str; 63] = [
     "max pool 3",
     "sum pool 2 >> 0",
     "sum pool 2 >> 2",
-    "sum pool 3 >> 4",
+    "sum pool 3 >> 3",
     "inline convolution Binary",
     "inline convolution Ternary",
     "inline convolution Int2",

@@ -59,14 +59,20 @@ fn dense(image: [u8; 3], outputs: &[u16], classes: u8) -> Vec<u8> {
     bytes
 }
 
-/// Good headers, each of them to be changed.
+/// Two pools, convolutions, and logits.
+fn deep(convolutions: usize) -> Vec<u8> {
+    let pools = [0x21, 255, 255, 0x01, 0x3f, 0x3f];
+    [&pools[..], &CONV_1X1.repeat(convolutions), &[0x61, 2, 0x40]].concat()
+}
+
+/// Good headers, each of them to be changed; one has 32 layers.
 fn good(rng: &mut StdRng) -> Vec<Vec<u8>> {
-    let mut deep = NET[..4].to_vec();
-    deep.extend([0x21, 2, 0x33, 0x21, 0x40, 0x08, 4, 0, 7].repeat(3));
-    deep.extend([0x42, 2, 0x50, 0x52, 0x42, 3, 0x61, 7, 0xc3]);
+    let mut strided = NET[..4].to_vec();
+    strided.extend([0x21, 2, 0x32, 0x10, 0x40, 0x08, 4, 0, 7].repeat(2));
+    strided.extend([0x42, 2, 0x51, 0x61, 7, 0xc3]);
     let mut good = vec![
         NET.to_vec(),
-        deep,
+        strided,
         dense([0x21, 20, 20], &[64], 10),
         dense([0x21, 20, 20], &[], 10),
         dense([0x21, 1, 3], &[4, 4_096], 255),
@@ -77,8 +83,7 @@ fn good(rng: &mut StdRng) -> Vec<Vec<u8>> {
         dense([0x21, 20, 20], &[], 61),
         dense([0x21, 20, 20], &[], 62),
         dense([0x22, 255, 128], &[], 8),
-        // 32 layers.
-        [&[0x21, 255, 255, 0x01, 0x3f, 0x3f][..], &CONV_1X1.repeat(29), &[0x61, 2, 0x40]].concat(),
+        deep(29),
     ];
     for _ in 0..12 {
         good.push(random_header(rng, IMAGE, Size::LARGE).to_bytes());
@@ -105,7 +110,7 @@ fn headers() -> Vec<Vec<u8>> {
         &[0x15, 0, 6, 0x97, 0x28, 7, 1, 2],
     ];
     let mut rng = StdRng::seed_from_u64(50);
-    let mut all = vec![vec![], vec![0x21; 255], vec![0x21; 256], vec![0; 1_000]];
+    let mut all = vec![vec![], vec![0x21; 255], vec![0x21; 256], vec![0; 1_000], deep(30)];
     for good in good(&mut rng) {
         for at in 0..good.len().min(60) {
             let set = |byte| {
