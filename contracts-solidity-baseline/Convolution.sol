@@ -508,7 +508,6 @@ library Convolution {
                 assembly ("memory-safe") {
                     accumulator := add(accumulator, mload(entry))
                     multiplier := mload(add(entry, 32))
-                    x := shr(240, mload(x))
                 }
                 uint256 activation = Dense.requantize(layer, accumulator, multiplier, x);
                 uint256 target = step.target + o * step.targetPlane + to;

@@ -15,7 +15,7 @@ import {Weights} from "./Weights.sol";
 /// @dev    `f` is such that a lane holds the largest sum: lanes of 16 bits or 15, or of 32 or 33. Fields are unsigned, and
 ///         what that adds is taken off in the end.
 library Dense {
-    /// @dev Where {_addSpread} finds, for halves of 16, 8, 4 and 2 fields, how far apart they go and what masks them then.
+    /// @dev Where {addSpread} finds, for halves of 16, 8, 4 and 2 fields, how far apart they go and what masks them then.
     uint256 private constant SPREAD = 0x480;
 
     // ── Once a call ────────────────────────────────────────────────────────────────────────────────────────────
@@ -29,19 +29,22 @@ library Dense {
             if (layer.format == TERNARY) {
                 // Of streamed ones, a row is expanded when it is used.
                 uint256 count = (layer.outputs * (layer.streamed ? 1 : layer.fanIn) + 4) / 5 + 1;
-                step.inputs = Plan.allocate(count * 5 / 4 + 64);
+                step.seen = Plan.allocate(count * 5 / 4 + 64);
                 if (!layer.streamed) {
-                    Weights.expandTernary(step.weights, step.inputs, count);
-                    step.weights = 8 * step.inputs;
+                    Weights.expandTernary(step.weights, step.seen, count);
+                    step.weights = 8 * step.seen;
                 }
             }
+            // The lanes of a word may be more than there are outputs.
+            step.inputs = Plan.allocate(32 * layer.outputs + 1024);
+            if (layer.kind == LOGITS) step.target = step.inputs;
             Rows memory rows;
             uint256 bits = Weights.fieldBits(layer.format);
             bool narrow = layer.fanIn * layer.maxInput * ((1 << bits) - 1) < 1 << (bits == 3 ? 15 : 16);
             uint256 fields = narrow ? 16 / bits : (31 + bits) / bits;
             rows.bits = bits;
             rows.flip = Weights.flipOf(layer.format);
-            rows.spread = narrow && layer.outputs <= 16;
+            rows.spread = narrow && layer.outputs <= 16 && !layer.streamed;
             if (rows.spread) {
                 (rows.lane, rows.fields, rows.perWord, rows.words, rows.used) = (16, 1, 16, 1, 1);
                 rows.sums = Plan.allocate(32);
@@ -93,26 +96,59 @@ library Dense {
     function addRow(Rows memory rows, uint256 place, uint256 x) internal pure {
         unchecked {
             uint256 sums = rows.sums;
-            if (rows.spread) {
-                _addSpread(sums, (Weights.window(place) ^ rows.flip) >> 256 - 16 * rows.bits, x);
-                return;
-            }
+            uint256 wordBits = rows.bits * rows.perWord;
             for (uint256 words = rows.words; words != 0; --words) {
                 _addWord(rows, sums, Weights.window(place) ^ rows.flip, x);
-                place += rows.bits * rows.perWord;
+                place += wordBits;
                 sums += 32 * rows.fields;
             }
         }
     }
 
-    /// @dev 16 fields, spread to lanes.
-    function _addSpread(uint256 sums, uint256 row, uint256 x) private pure {
-        assembly ("memory-safe") {
-            row := and(or(row, shl(mload(SPREAD), row)), mload(add(SPREAD, 0x20)))
-            row := and(or(row, shl(mload(add(SPREAD, 0x40)), row)), mload(add(SPREAD, 0x60)))
-            row := and(or(row, shl(mload(add(SPREAD, 0x80)), row)), mload(add(SPREAD, 0xa0)))
-            row := and(or(row, shl(mload(add(SPREAD, 0xc0)), row)), mload(add(SPREAD, 0xe0)))
-            mstore(sums, add(mload(sums), mul(x, row)))
+    /// @notice Adds the rows of `count` inputs that lie side by side, spread to lanes.
+    /// @param place The bit where the first row begins; rows are `rowBits` apart.
+    function addSpread(Rows memory rows, uint256 source, uint256 count, uint256 place, uint256 rowBits)
+        internal
+        pure
+        returns (uint256 total)
+    {
+        unchecked {
+            (uint256 sums, uint256 flip, uint256 down) = (rows.sums, rows.flip, 256 - 16 * rows.bits);
+            assembly ("memory-safe") {
+                mstore(0, flip)
+                mstore(0x20, down)
+            }
+            while (count != 0) {
+                uint256 lanes;
+                assembly ("memory-safe") {
+                    lanes := mload(source)
+                    source := add(source, 32)
+                }
+                if (count < 16) {
+                    lanes = lanes >> 256 - 16 * count << 256 - 16 * count;
+                    count = 16;
+                }
+                count -= 16;
+                assembly ("memory-safe") {
+                    let sum := mload(sums)
+                    // Nothing is left once the last of them that is not 0 has been shifted out.
+                    for { let row := place } lanes { row := add(row, rowBits) } {
+                        let x := shr(240, lanes)
+                        if x {
+                            total := add(total, x)
+                            let f := shr(mload(0x20), xor(shl(and(row, 7), mload(shr(3, row))), mload(0)))
+                            f := and(or(f, shl(mload(SPREAD), f)), mload(add(SPREAD, 0x20)))
+                            f := and(or(f, shl(mload(add(SPREAD, 0x40)), f)), mload(add(SPREAD, 0x60)))
+                            f := and(or(f, shl(mload(add(SPREAD, 0x80)), f)), mload(add(SPREAD, 0xa0)))
+                            f := and(or(f, shl(mload(add(SPREAD, 0xc0)), f)), mload(add(SPREAD, 0xe0)))
+                            sum := add(sum, mul(x, f))
+                        }
+                        lanes := shl(16, lanes)
+                    }
+                    mstore(sums, sum)
+                }
+                place += 16 * rowBits;
+            }
         }
     }
 
@@ -121,6 +157,8 @@ library Dense {
         unchecked {
             (uint256 bits, uint256 mask, uint256 end) = (rows.bits, rows.mask, sums + 32 * rows.used);
             uint256 shift = rows.lane - bits;
+            // Never; see {Convolution-_addOutputs}.
+            if (mask == 0) return;
             assembly ("memory-safe") {
                 for {} lt(sums, end) { sums := add(sums, 128) } {
                     mstore(sums, add(mload(sums), mul(x, and(shr(shift, row), mask))))
@@ -139,36 +177,33 @@ library Dense {
         }
     }
 
-    /// @notice Writes activations, or logits a word each.
+    /// @notice Writes activations, or leaves logits, a word each, where {prepare} said.
     /// @param total Σ x.
     function finish(Step memory step, uint256 words, uint256 total) internal pure {
         unchecked {
             Layer memory layer = step.layer;
+            uint256 pointer = step.inputs;
+            _inOrder(step.rows, pointer, pointer + 32 * layer.outputs);
             (uint256 offset, uint256 odd) = Weights.offsetOf(layer.format);
             offset *= total;
             uint256 target = step.target;
-            uint256 biasAt = 8 * words + layer.biases;
+            uint256 bias = 8 * words + layer.biases;
+            uint256 multiplier = layer.multiplier;
+            uint256 place = 8 * words + layer.multipliers;
             for (uint256 j = 0; j < layer.outputs; ++j) {
-                uint256 accumulator = _sum(step.rows, j) << odd;
-                accumulator += (Weights.signedAt(biasAt, layer.biasBits) << layer.biasShift) - offset;
-                biasAt += layer.biasBits;
-                if (layer.kind == LOGITS) {
-                    assembly ("memory-safe") {
-                        mstore(target, accumulator)
-                    }
-                    target += 32;
-                    continue;
-                }
-                uint256 multiplier = layer.multiplier;
-                if (layer.multiplierBits != 0) {
-                    uint256 place = 8 * words + layer.multipliers + j * layer.multiplierBits;
-                    multiplier = Weights.unsignedAt(place, layer.multiplierBits) + 1;
-                }
-                uint256 x = step.source + j * step.sourcePlane;
+                uint256 accumulator = Weights.signedAt(bias, layer.biasBits) << layer.biasShift;
+                bias += layer.biasBits;
                 assembly ("memory-safe") {
-                    x := shr(240, mload(x))
+                    accumulator := add(accumulator, sub(shl(odd, mload(pointer)), offset))
+                    mstore(pointer, accumulator)
+                    pointer := add(pointer, 32)
                 }
-                uint256 activation = requantize(layer, accumulator, multiplier, x);
+                if (layer.kind == LOGITS) continue;
+                if (layer.multiplierBits != 0) {
+                    multiplier = Weights.unsignedAt(place, layer.multiplierBits) + 1;
+                    place += layer.multiplierBits;
+                }
+                uint256 activation = requantize(layer, accumulator, multiplier, step.source + j * step.sourcePlane);
                 assembly ("memory-safe") {
                     mstore8(add(target, 1), activation)
                 }
@@ -177,22 +212,27 @@ library Dense {
         }
     }
 
-    /// @dev The sum of output `j`.
-    function _sum(Rows memory rows, uint256 j) private pure returns (uint256 sum) {
+    /// @dev Takes the sums out of their lanes: that of output 0 to `to`, and the others behind it.
+    function _inOrder(Rows memory rows, uint256 to, uint256 end) private pure {
         unchecked {
-            (uint256 sums, uint256 perWord, uint256 fields, uint256 lane) =
-                (rows.sums, rows.perWord, rows.fields, rows.lane);
+            (uint256 sums, uint256 lane, uint256 size) = (rows.sums, rows.lane, 32 * rows.fields);
             assembly ("memory-safe") {
-                let inWord := mod(j, perWord)
-                let word := mload(add(sums, shl(5, add(mul(div(j, perWord), fields), mod(inWord, fields)))))
-                let shift := sub(256, mul(lane, add(div(inWord, fields), 1)))
-                sum := and(shr(shift, word), sub(shl(lane, 1), 1))
+                // By words of a row, lanes of a word, fields of a lane.
+                for {} lt(to, end) { sums := add(sums, size) } {
+                    for { let shift := sub(256, lane) } and(lt(shift, 256), lt(to, end)) { shift := sub(shift, lane) } {
+                        for { let i := 0 } lt(i, size) { i := add(i, 32) } {
+                            mstore(to, and(shr(shift, mload(add(sums, i))), sub(shl(lane, 1), 1)))
+                            to := add(to, 32)
+                        }
+                    }
+                }
             }
         }
     }
 
-    /// @notice `min((max(acc, 0) · m + 2^(s − 1)) >> s, 2^a − 1)`, and where the layer is residual `min(… + x, 2^a − 1)`.
-    function requantize(Layer memory layer, uint256 accumulator, uint256 multiplier, uint256 x)
+    /// @notice `min((max(acc, 0) · m + 2^(s − 1)) >> s, 2^a − 1)`, and where the layer is residual `min(… + x, 2^a − 1)`, `x`
+    ///         being the input at an address.
+    function requantize(Layer memory layer, uint256 accumulator, uint256 multiplier, uint256 skipped)
         internal
         pure
         returns (uint256 activation)
@@ -204,6 +244,10 @@ library Dense {
                 if (activation > most) activation = most;
             }
             if (layer.residual != 0) {
+                uint256 x;
+                assembly ("memory-safe") {
+                    x := shr(240, mload(skipped))
+                }
                 activation += x;
                 if (activation > most) activation = most;
             }

@@ -175,20 +175,19 @@ abstract contract LaneInference is ModelStore {
     function _dense(Network memory network, Step memory step) private view {
         unchecked {
             Dense.begin(step.rows);
-            (uint256 height, uint256 width) = (step.layer.height, step.layer.width);
-            uint256 total;
+            (uint256 planes, uint256 height, uint256 width) = (step.layer.planes, step.layer.height, step.layer.width);
             if (step.sourcePlane == 2 * height * width && step.sourceRow == 2 * width) {
                 // All values lie side by side.
-                total = _addInputs(network, step, step.source, 0, step.layer.fanIn);
-            } else {
-                uint256 index;
-                for (uint256 plane = 0; plane < step.layer.planes; ++plane) {
-                    uint256 source = step.source + plane * step.sourcePlane;
-                    for (uint256 y = 0; y < height; ++y) {
-                        total += _addInputs(network, step, source, index, width);
-                        index += width;
-                        source += step.sourceRow;
-                    }
+                (planes, height, width) = (1, 1, step.layer.fanIn);
+            }
+            uint256 total;
+            uint256 index;
+            for (uint256 plane = 0; plane < planes; ++plane) {
+                uint256 source = step.source + plane * step.sourcePlane;
+                for (uint256 y = 0; y < height; ++y) {
+                    total += _addInputs(network, step, source, index, width);
+                    index += width;
+                    source += step.sourceRow;
                 }
             }
             Dense.finish(step, network.words, total);
@@ -202,23 +201,27 @@ abstract contract LaneInference is ModelStore {
         returns (uint256 total)
     {
         unchecked {
-            for (count += index; index < count; index += 16) {
+            uint256 rowBits = step.rows.bits * step.layer.outputs;
+            uint256 place = step.weights + index * rowBits;
+            if (step.rows.spread) return Dense.addSpread(step.rows, source, count, place, rowBits);
+            bool streamed = step.layer.streamed;
+            while (true) {
                 uint256 lanes = _load(source);
-                source += 32;
-                if (count - index < 16) lanes = lanes >> 256 - 16 * (count - index) << 256 - 16 * (count - index);
+                if (count < 16) lanes = lanes >> 256 - 16 * count << 256 - 16 * count;
                 // Nothing is left once the last of them that is not 0 has been shifted out.
-                for (uint256 i = index; lanes != 0; ++i) {
-                    uint256 value = lanes >> 240;
+                for (uint256 i = 0; lanes != 0; ++i) {
+                    uint256 x = lanes >> 240;
                     lanes <<= 16;
-                    if (value == 0) continue;
-                    total += value;
-                    if (!step.layer.streamed) {
-                        uint256 bits = step.rows.bits * step.layer.outputs;
-                        Dense.addRow(step.rows, step.weights + i * bits, value);
-                    } else {
-                        Dense.addRow(step.rows, _streamedRow(network, step, i), value);
-                    }
+                    if (x == 0) continue;
+                    total += x;
+                    uint256 row = streamed ? _streamedRow(network, step, index + i) : place + i * rowBits;
+                    Dense.addRow(step.rows, row, x);
                 }
+                if (count <= 16) return total;
+                count -= 16;
+                source += 32;
+                index += 16;
+                place += 16 * rowBits;
             }
         }
     }
@@ -236,8 +239,8 @@ abstract contract LaneInference is ModelStore {
             place = step.layer.weights + first / 5 * 8;
             uint256 end = step.layer.weights + Weights.bitsOf(TERNARY, first + step.layer.outputs);
             _readWords(network.words, place, end);
-            Weights.expandTernary(8 * network.words + place, step.inputs, (end - place) / 8);
-            return 8 * step.inputs + 2 * (first % 5);
+            Weights.expandTernary(8 * network.words + place, step.seen, (end - place) / 8);
+            return 8 * step.seen + 2 * (first % 5);
         }
     }
 

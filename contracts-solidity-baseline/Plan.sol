@@ -18,14 +18,15 @@ struct Step {
     uint256 targetPlane;
     /// The address of a convolution's unpacked weights; the bit (8 · address) where a dense layer's begin.
     uint256 weights;
-    /// Convolution: where a dot product finds its inputs, or ternary weights of a dense layer are expanded to.
+    /// Where a dot product finds its inputs; of a dense layer, where accumulators are put in order.
     uint256 inputs;
+    /// Convolution: where the inputs begin that the first output sees. Dense: where ternary weights are expanded to.
+    uint256 seen;
     // Convolution.
     /// Whether 16 values at once are multiplied with a row of the kernel; how many of a word's 16 lanes are outputs.
     bool lanes;
     uint256 count;
-    /// Where the inputs begin that the first output sees; the bytes of those that a dot product takes.
-    uint256 seen;
+    /// The bytes of inputs that a dot product takes.
     uint256 size;
     /// In lanes: `most` in each lane of an output plane that is used.
     uint256 pattern;
@@ -110,8 +111,6 @@ library Plan {
                 before.targetRow = step.sourceRow;
                 before.targetPlane = step.sourcePlane;
             }
-            // Logits, a word each.
-            steps[count - 1].target = allocate(32 * layers[count - 1].outputs);
         }
     }
 

@@ -18,8 +18,8 @@ library Pooling {
                 uint256 from = step.source + plane * step.sourcePlane;
                 uint256 to = step.target + plane * step.targetPlane;
                 for (uint256 y = 0; y < layer.outHeight; ++y) {
-                    if (layer.kind == MAX_POOLING) _maxima(from, step.sourceRow, to, size, layer.outWidth);
-                    else _sums(from, step.sourceRow, to, size, layer.outWidth, layer.shift);
+                    if (layer.kind == MAX_POOLING && size == 2) _maximaOf4(from, step.sourceRow, to, layer.outWidth);
+                    else _row(step, from, to);
                     from += size * step.sourceRow;
                     to += step.targetRow;
                 }
@@ -27,49 +27,63 @@ library Pooling {
         }
     }
 
-    /// @dev A row of outputs: the largest value of each square.
-    function _maxima(uint256 from, uint256 row, uint256 to, uint256 size, uint256 width) private pure {
-        unchecked {
-            while (true) {
-                uint256 lanes = _load(from);
-                for (uint256 y = 1; y < size; ++y) lanes = Lanes.max(lanes, _load(from + y * row));
-                uint256 result = lanes;
-                for (uint256 x = 1; x < size; ++x) {
-                    lanes <<= 16;
-                    result = Lanes.max(result, lanes);
+    /// @dev A row of outputs: the largest value of each square of 2 · 2, the usual case of {_row}.
+    function _maximaOf4(uint256 from, uint256 row, uint256 to, uint256 width) private pure {
+        // Never; see {Convolution-_addOutputs}.
+        if (width == 0) return;
+        assembly ("memory-safe") {
+            for {} 1 {} {
+                // As {Lanes-max}, twice, and {Lanes-even}.
+                let lanes := mload(from)
+                let other := mload(add(from, row))
+                let larger := and(shr(15, sub(or(lanes, shl(15, ONES)), other)), ONES)
+                lanes := xor(other, and(xor(lanes, other), sub(shl(16, larger), larger)))
+                other := shl(16, lanes)
+                larger := and(shr(15, sub(or(lanes, shl(15, ONES)), other)), ONES)
+                lanes := xor(other, and(xor(lanes, other), sub(shl(16, larger), larger)))
+                lanes := and(lanes, 0xffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000)
+                lanes := and(or(lanes, shl(16, lanes)), 0xffffffff00000000ffffffff00000000ffffffff00000000ffffffff00000000)
+                lanes := and(or(lanes, shl(32, lanes)), 0xffffffffffffffff0000000000000000ffffffffffffffff0000000000000000)
+                lanes := or(lanes, shl(64, lanes))
+                if lt(width, 9) {
+                    width := sub(256, shl(4, width))
+                    mstore(to, shl(width, shr(width, lanes)))
+                    break
                 }
-                uint256 count = 16 / size;
-                if (width <= count) {
-                    _write(result, to, size, width);
-                    return;
-                }
-                _write(result, to, size, count);
-                width -= count;
-                from += 2 * count * size;
-                to += 2 * count;
+                // Lanes behind the eighth are written again.
+                mstore(to, lanes)
+                width := sub(width, 8)
+                from := add(from, 32)
+                to := add(to, 16)
             }
         }
     }
 
-    /// @dev A row of outputs: `(Σ + half) >> shift` of each square.
-    function _sums(uint256 from, uint256 row, uint256 to, uint256 size, uint256 width, uint256 shift) private pure {
+    /// @dev A row of outputs: the largest value, or `(Σ + half) >> shift`, of each square.
+    function _row(Step memory step, uint256 from, uint256 to) private pure {
         unchecked {
+            Layer memory layer = step.layer;
+            (uint256 size, uint256 left) = (layer.kernel, layer.outWidth);
+            bool largest = layer.kind == MAX_POOLING;
             while (true) {
                 uint256 lanes = _load(from);
-                for (uint256 y = 1; y < size; ++y) lanes += _load(from + y * row);
-                uint256 result = lanes + (1 << shift >> 1) * ONES;
+                for (uint256 y = 1; y < size; ++y) {
+                    uint256 word = _load(from + y * step.sourceRow);
+                    lanes = largest ? Lanes.max(lanes, word) : lanes + word;
+                }
+                uint256 result = lanes;
                 for (uint256 x = 1; x < size; ++x) {
                     lanes <<= 16;
-                    result += lanes;
+                    result = largest ? Lanes.max(result, lanes) : result + lanes;
                 }
-                result = result >> shift & (0xffff >> shift) * ONES;
+                if (!largest) {
+                    uint256 shift = layer.shift;
+                    result = result + (1 << shift >> 1) * ONES >> shift & (0xffff >> shift) * ONES;
+                }
                 uint256 count = 16 / size;
-                if (width <= count) {
-                    _write(result, to, size, width);
-                    return;
-                }
-                _write(result, to, size, count);
-                width -= count;
+                _write(result, to, size, left < count ? left : count);
+                if (left <= count) return;
+                left -= count;
                 from += 2 * count * size;
                 to += 2 * count;
             }
