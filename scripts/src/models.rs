@@ -12,7 +12,7 @@ use inkling_network::{
 use std::path::{Path, PathBuf};
 
 /// The models of this repository, in `models/`.
-pub const SHIPPED: [&str; 2] = ["mlp-64", "mlp-32-16"];
+pub const SHIPPED: [&str; 6] = ["nano", "small", "large", "mlp-64-q4", "mlp-64", "mlp-32-16"];
 
 /// The model that a command takes where none is named.
 pub const DEFAULT: &str = "mlp-64";
