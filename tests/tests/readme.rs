@@ -4,16 +4,18 @@ use inkling::models::SHIPPED;
 use std::{fs, path::Path};
 
 #[test]
-fn every_table_row_of_the_comparison_stands_in_the_report() {
+fn every_table_row_stands_in_its_report() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let report = fs::read_to_string(root.join("reports/compare.md")).unwrap();
-    let (_, rest) = readme.split_once("<!-- compare -->").expect("the block begins");
-    let (block, _) = rest.split_once("<!-- /compare -->").expect("the block ends");
-    let rows: Vec<&str> = block.lines().filter(|line| line.starts_with('|')).collect();
-    assert!(rows.len() > 10, "the block has its tables");
-    for row in rows {
-        assert!(report.lines().any(|line| line == row), "not in reports/compare.md: {row}");
+    for name in ["compare", "frontier"] {
+        let report = fs::read_to_string(root.join(format!("reports/{name}.md"))).unwrap();
+        let (_, rest) = readme.split_once(&format!("<!-- {name} -->")).expect("the block begins");
+        let (block, _) = rest.split_once(&format!("<!-- /{name} -->")).expect("the block ends");
+        let rows: Vec<&str> = block.lines().filter(|line| line.starts_with('|')).collect();
+        assert!(rows.len() > 10, "the block has its tables");
+        for row in rows {
+            assert!(report.lines().any(|line| line == row), "not in reports/{name}.md: {row}");
+        }
     }
 }
 
