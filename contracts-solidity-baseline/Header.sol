@@ -436,6 +436,7 @@ library Header {
     }
 
     function _require(bool rule, uint256 offset) private pure {
-        if (!rule) revert IClassifier.BadHeader(uint16(offset));
+        if (rule) return;
+        revert IClassifier.BadHeader(uint16(offset));
     }
 }

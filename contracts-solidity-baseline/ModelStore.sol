@@ -34,17 +34,18 @@ abstract contract ModelStore is IClassifier {
     bytes32[256] internal chunkHashes; // slots 12–267
 
     modifier onlyOwner() {
-        if (msg.sender != owner) revert NotOwner(msg.sender);
+        _checkOwner();
         _;
     }
 
     modifier notFrozen() {
-        if (_state() == FROZEN) revert ModelIsFrozen();
+        _checkNotFrozen();
         _;
     }
 
     modifier whileUploading() {
-        if (_state() != UPLOADING) revert NotUploading(_state());
+        uint8 state = _state();
+        if (state != UPLOADING) revert NotUploading(state);
         _;
     }
 
@@ -240,6 +241,14 @@ abstract contract ModelStore is IClassifier {
     }
 
     // ── Private ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    function _checkOwner() private view {
+        if (msg.sender != owner) revert NotOwner(msg.sender);
+    }
+
+    function _checkNotFrozen() private view {
+        if (_state() == FROZEN) revert ModelIsFrozen();
+    }
 
     /// @dev Stores 32 bytes of the header.
     function _setHeaderWord(bytes memory header, uint256 offset, uint256 word) private pure {
