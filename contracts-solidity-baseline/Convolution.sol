@@ -37,15 +37,18 @@ library Convolution {
     /// @dev Inputs of a dot product that is too long for its buffers, and the bytes of weights that it copies to them.
     uint256 private constant LONG = 0x4e0;
     uint256 private constant COPIED = 0x500;
-    /// @dev Whether there is more to do than what most convolutions are: whether products of requantization have 32 bits;
-    ///      the stride; where inputs lie that are added, or 0, how far their planes are apart, and `2^15 − 1 − (2^a − 1)` in
-    ///      each lane.
+    /// @dev Whether there is more to do than what most convolutions are: whether products of requantization have 32 bits; the
+    ///      stride.
     uint256 private constant SPECIAL = 0x520;
     uint256 private constant WIDE = 0x540;
     uint256 private constant STRIDE = 0x560;
-    uint256 private constant SKIPPED = 0x580;
-    uint256 private constant SKIP_PLANE = 0x5a0;
-    uint256 private constant SKIP_ROOM = 0x5c0;
+    /// @dev Not 0 where activations have to be limited once more, because inputs are added or because one accumulator more
+    ///      is several activations more: the bits of each lane that are its own. Then `2^15 − 1 − (2^a − 1)` in each lane;
+    ///      where inputs lie that are added, or 0, and how far their planes are apart.
+    uint256 private constant CLEAR = 0x580;
+    uint256 private constant ROOM = 0x5a0;
+    uint256 private constant SKIPPED = 0x5c0;
+    uint256 private constant SKIP_PLANE = 0x5e0;
 
     /// @dev 1 in each second lane.
     uint256 private constant WIDE_ONES = 0x0000000100000001000000010000000100000001000000010000000100000001;
@@ -90,13 +93,13 @@ library Convolution {
         }
     }
 
-    /// @dev Whether no accumulator exceeds 2^15 − 1, and requantization can be done in lanes: `m ≤ 2^s` so that one
-    ///      accumulator more is never more than one activation more, and `s ≤ 31`.
+    /// @dev Whether no accumulator exceeds 2^15 − 1, and requantization can be done in lanes: `m ≤ 128 · 2^s`, so that the
+    ///      smallest accumulator that gives the largest activation does not go far beyond it, and `s ≤ 31`.
     function _fitsLanes(Layer memory layer) private pure returns (bool) {
         unchecked {
             (uint256 offset,) = Weights.offsetOf(layer.format);
             uint256 bound = layer.fanIn * layer.maxInput * offset + (1 << layer.biasBits - 1 + layer.biasShift);
-            return bound <= LANE_MAX && _maxMultiplier(layer) <= 1 << layer.shift && layer.shift <= 31;
+            return bound <= LANE_MAX && _maxMultiplier(layer) <= 128 << layer.shift && layer.shift <= 31;
         }
     }
 
@@ -234,7 +237,8 @@ library Convolution {
             (uint256 shift, uint256 plane, uint256 stride) = (layer.shift, step.targetPlane, layer.stride);
             // Products have 16 bits if they fit: accumulators are limited to what gives the largest activation.
             bool wide = (layer.most << shift) + _maxMultiplier(layer) > 1 << 16;
-            bool special = wide || stride != 1 || layer.residual != 0;
+            bool limited = layer.residual != 0 || _maxMultiplier(layer) > 1 << shift;
+            bool special = wide || limited || stride != 1;
             assembly ("memory-safe") {
                 mstore(SHIFT, shift)
                 mstore(HALF, shl(sub(shift, 1), ONES))
@@ -245,10 +249,13 @@ library Convolution {
                 mstore(SPECIAL, special)
             }
             uint256 room = (LANE_MAX - layer.most) * ONES;
+            uint256 clear = wide ? type(uint256).max : (0xffff >> shift) * ONES;
+            if (!limited) clear = 0;
             plane = step.sourcePlane;
             assembly ("memory-safe") {
                 mstore(SKIP_PLANE, plane)
-                mstore(SKIP_ROOM, room)
+                mstore(ROOM, room)
+                mstore(CLEAR, clear)
             }
         }
     }
@@ -481,12 +488,16 @@ library Convolution {
                             lanes := shl(shl(4, mload(STRIDE)), lanes)
                         }
                     }
-                    if mload(SKIPPED) {
+                    if mload(CLEAR) {
+                        result := and(result, mload(CLEAR))
+                        if mload(SKIPPED) {
+                            result := add(result, mload(mload(SKIPPED)))
+                            mstore(SKIPPED, add(mload(SKIPPED), mload(SKIP_PLANE)))
+                        }
                         // As {Lanes-saturate}.
-                        lanes := add(add(and(result, pattern), mload(mload(SKIPPED))), mload(SKIP_ROOM))
-                        bit := and(shr(15, lanes), ONES)
-                        result := sub(and(or(lanes, sub(shl(15, bit), bit)), LANE_MAXES), mload(SKIP_ROOM))
-                        mstore(SKIPPED, add(mload(SKIPPED), mload(SKIP_PLANE)))
+                        result := add(result, mload(ROOM))
+                        bit := and(shr(15, result), ONES)
+                        result := sub(and(or(result, sub(shl(15, bit), bit)), LANE_MAXES), mload(ROOM))
                     }
                 }
                 mstore(to, and(result, pattern))

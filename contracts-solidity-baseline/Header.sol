@@ -97,18 +97,20 @@ library Header {
     ///         breaks a rule of more than one field; the length of a header that ends early; the length that a longer
     ///         one should have had. Rules are checked in order of offset, those of a whole record after its fields.
     function check(bytes memory header) internal pure returns (Model memory model) {
-        _require(header.length <= MAX_LENGTH, MAX_LENGTH);
-        _checkPreamble(header);
-        _decodePreamble(model, header);
-        Layer memory layer;
-        do {
-            uint256 offset = model.length;
-            _checkRecord(header, offset, model.layers);
-            layer = _append(model, header);
-            _require(_isSound(model.layers, layer, uint8(header[offset])), offset);
-        } while (layer.kind != LOGITS);
-        _require(header.length == model.length, model.length);
-        _place(model);
+        unchecked {
+            _require(header.length <= MAX_LENGTH, MAX_LENGTH);
+            _checkPreamble(header);
+            _decodePreamble(model, header);
+            Layer memory layer;
+            do {
+                uint256 offset = model.length;
+                _checkRecord(header, offset, model.layers);
+                layer = _append(model, header);
+                _require(_isSound(model.layers, layer, uint8(header[offset])), offset);
+            } while (layer.kind != LOGITS);
+            _require(header.length == model.length, model.length);
+            _place(model);
+        }
     }
 
     /// @notice Decodes a header that {check} accepted; what follows it is of no interest.
@@ -319,90 +321,103 @@ library Header {
     }
 
     // ── Checking ───────────────────────────────────────────────────────────────────────────────────────────────
+    // Unchecked, too: offsets are at most 255 + 9, and sums of products at most 2^12 · 2^16 · 2^8 · 2^8.
 
     function _checkPreamble(bytes memory header) private pure {
-        uint256 first = _uint8(header, 0);
-        uint256 channels = first & 15;
-        _require(first >> 4 == 2 && channels != 0, 0);
-        uint256 height = _uint8(header, 1);
-        _require(height != 0, 1);
-        uint256 width = _uint8(header, 2);
-        _require(width != 0 && channels * height * width <= MAX_VALUES, 2);
-        uint256 input = _uint8(header, 3);
-        uint256 crop = 2 * (input >> 4);
-        _require(crop < height && crop < width && _within(input & 15, 8), 3);
+        unchecked {
+            uint256 first = _uint8(header, 0);
+            uint256 channels = first & 15;
+            _require(first >> 4 == 2 && channels != 0, 0);
+            uint256 height = _uint8(header, 1);
+            _require(height != 0, 1);
+            uint256 width = _uint8(header, 2);
+            _require(width != 0 && channels * height * width <= MAX_VALUES, 2);
+            uint256 input = _uint8(header, 3);
+            uint256 crop = 2 * (input >> 4);
+            _require(crop < height && crop < width && _within(input & 15, 8), 3);
+        }
     }
 
     /// @dev The fields of the record at `offset`, in order.
     function _checkRecord(bytes memory header, uint256 offset, Layer[] memory layers) private pure {
-        _require(layers.length != MAX_LAYERS, offset);
-        uint256 first = _uint8(header, offset);
-        (uint256 kind, uint256 argument) = (first >> 4, first & 15);
-        if (kind == MAX_POOLING || kind == SUM_POOLING) {
-            _require(argument >= 2, offset);
-            if (kind == SUM_POOLING) _require(_uint8(header, offset + 1) <= 8, offset + 1);
-        } else if (kind == AGAIN) {
-            _require(argument < layers.length && _kindOf(header, argument) == CONVOLUTION, offset);
-        } else {
-            _require(kind == DENSE || kind == CONVOLUTION || kind == LOGITS, offset);
-            _require(argument == 8 || argument != 0 && argument <= 5, offset);
-            uint256 bias = offset + 2;
-            if (kind == DENSE) {
-                bias = offset + 3;
-                _require(_within(_uint16(header, offset + 1), 4_096), offset + 1);
+        unchecked {
+            _require(layers.length != MAX_LAYERS, offset);
+            uint256 first = _uint8(header, offset);
+            (uint256 kind, uint256 argument) = (first >> 4, first & 15);
+            if (kind == MAX_POOLING || kind == SUM_POOLING) {
+                _require(argument >= 2, offset);
+                if (kind == SUM_POOLING) _require(_uint8(header, offset + 1) <= 8, offset + 1);
+            } else if (kind == AGAIN) {
+                _require(argument < layers.length && _kindOf(header, argument) == CONVOLUTION, offset);
             } else {
-                _require(_uint8(header, offset + 1) != 0, offset + 1);
+                _require(kind == DENSE || kind == CONVOLUTION || kind == LOGITS, offset);
+                _require(argument == 8 || argument != 0 && argument <= 5, offset);
+                uint256 bias = offset + 2;
+                if (kind == DENSE) {
+                    bias = offset + 3;
+                    _require(_within(_uint16(header, offset + 1), 4_096), offset + 1);
+                } else {
+                    _require(_uint8(header, offset + 1) != 0, offset + 1);
+                }
+                if (kind == CONVOLUTION) {
+                    bias = offset + 4;
+                    uint256 kernel = _uint8(header, offset + 2);
+                    _require(kernel >> 4 != 0 && kernel & 15 != 0, offset + 2);
+                    _require(_uint8(header, offset + 3) >> 4 < kernel >> 4, offset + 3);
+                }
+                uint256 biasFormat = _uint8(header, bias);
+                _require(biasFormat >> 6 != 0 && biasFormat & 32 == 0 && biasFormat & 31 <= 23, bias);
+                if (kind != LOGITS) _checkRequantization(header, bias + 1);
             }
-            if (kind == CONVOLUTION) {
-                bias = offset + 4;
-                uint256 kernel = _uint8(header, offset + 2);
-                _require(kernel >> 4 != 0 && kernel & 15 != 0, offset + 2);
-                _require(_uint8(header, offset + 3) >> 4 < kernel >> 4, offset + 3);
-            }
-            uint256 biasFormat = _uint8(header, bias);
-            _require(biasFormat >> 6 != 0 && biasFormat & 32 == 0 && biasFormat & 31 <= 23, bias);
-            if (kind != LOGITS) _checkRequantization(header, bias + 1);
         }
     }
 
     function _checkRequantization(bytes memory header, uint256 offset) private pure {
-        uint256 field = _uint16(header, offset);
-        uint256 multipliers = field >> 14;
-        _require(multipliers != 3 && _within(field >> 9 & 15, 8) && _within(field & 0x1ff, 47), offset);
-        if (multipliers == 0) _require(_uint16(header, offset + 2) != 0, offset + 2);
+        unchecked {
+            uint256 field = _uint16(header, offset);
+            uint256 multipliers = field >> 14;
+            _require(multipliers != 3 && _within(field >> 9 & 15, 8) && _within(field & 0x1ff, 47), offset);
+            if (multipliers == 0) _require(_uint16(header, offset + 2) != 0, offset + 2);
+        }
     }
 
     /// @dev The kind of the record with the given index, an earlier one.
     function _kindOf(bytes memory header, uint256 index) private pure returns (uint256) {
-        uint256 offset = PREAMBLE;
-        for (; index != 0; --index) offset += recordLength(header, offset);
-        return kindAt(header, offset);
+        unchecked {
+            uint256 offset = PREAMBLE;
+            for (; index != 0; --index) offset += recordLength(header, offset);
+            return kindAt(header, offset);
+        }
     }
 
     /// @dev The rules of a whole record, whose first byte is `first`.
     function _isSound(Layer[] memory layers, Layer memory layer, uint256 first) private pure returns (bool) {
-        (uint256 planes, uint256 outputs) = (layer.planes, layer.outputs);
-        if (!_within(outputs * layer.outHeight * layer.outWidth, MAX_VALUES)) return false;
-        if (layer.kind == MAX_POOLING) return true;
-        if (layer.kind == SUM_POOLING) return layer.most <= 255;
-        if (layer.kind == CONVOLUTION) {
-            if (planes % layer.groups != 0 || outputs % layer.groups != 0) return false;
-            if (first >> 4 == AGAIN && planes != layers[first & 15].planes) return false;
+        unchecked {
+            (uint256 planes, uint256 outputs) = (layer.planes, layer.outputs);
+            if (!_within(outputs * layer.outHeight * layer.outWidth, MAX_VALUES)) return false;
+            if (layer.kind == MAX_POOLING) return true;
+            if (layer.kind == SUM_POOLING) return layer.most <= 255;
+            if (layer.kind == CONVOLUTION) {
+                if (planes % layer.groups != 0 || outputs % layer.groups != 0) return false;
+                if (first >> 4 == AGAIN && planes != layers[first & 15].planes) return false;
+            }
+            if (layer.residual == 1) {
+                bool same = outputs == planes && layer.outHeight == layer.height && layer.outWidth == layer.width;
+                if (!same) return false;
+            }
+            // No accumulator overflows: F · x_max · w_max + (b_max << bias_shift) ≤ 2^31 − 1.
+            uint256 maxBias = 1 << layer.biasBits - 1;
+            uint256 maxSum = layer.fanIn * layer.maxInput * _maxWeight(layer.format) + (maxBias << layer.biasShift);
+            return maxSum <= 0x7fffffff;
         }
-        if (layer.residual == 1) {
-            bool same = outputs == planes && layer.outHeight == layer.height && layer.outWidth == layer.width;
-            if (!same) return false;
-        }
-        // No accumulator overflows: F · x_max · w_max + (b_max << bias_shift) ≤ 2^31 − 1.
-        uint256 maxBias = 1 << layer.biasBits - 1;
-        uint256 maxSum = layer.fanIn * layer.maxInput * _maxWeight(layer.format) + (maxBias << layer.biasShift);
-        return maxSum <= 0x7fffffff;
     }
 
     /// @dev The largest magnitude of a weight.
     function _maxWeight(uint256 format) private pure returns (uint256) {
-        if (format == TERNARY || format == 1) return 1;
-        return format == 2 ? 3 : 1 << format - 1;
+        unchecked {
+            if (format == TERNARY || format == 1) return 1;
+            return format == 2 ? 3 : 1 << format - 1;
+        }
     }
 
     // ── Bits ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -425,7 +440,9 @@ library Header {
     }
 
     function _uint16(bytes memory header, uint256 offset) private pure returns (uint256) {
-        return _uint8(header, offset) << 8 | _uint8(header, offset + 1);
+        unchecked {
+            return _uint8(header, offset) << 8 | _uint8(header, offset + 1);
+        }
     }
 
     /// @dev The 32 bytes of `header` from `offset` on, those past its end being of no interest.
@@ -436,6 +453,7 @@ library Header {
     }
 
     function _require(bool rule, uint256 offset) private pure {
-        if (!rule) revert IClassifier.BadHeader(uint16(offset));
+        if (rule) return;
+        revert IClassifier.BadHeader(uint16(offset));
     }
 }

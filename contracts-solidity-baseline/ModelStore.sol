@@ -34,17 +34,18 @@ abstract contract ModelStore is IClassifier {
     bytes32[256] internal chunkHashes; // slots 12–267
 
     modifier onlyOwner() {
-        if (msg.sender != owner) revert NotOwner(msg.sender);
+        _checkOwner();
         _;
     }
 
     modifier notFrozen() {
-        if (_state() == FROZEN) revert ModelIsFrozen();
+        _checkNotFrozen();
         _;
     }
 
     modifier whileUploading() {
-        if (_state() != UPLOADING) revert NotUploading(_state());
+        uint8 state = _state();
+        if (state != UPLOADING) revert NotUploading(state);
         _;
     }
 
@@ -59,20 +60,22 @@ abstract contract ModelStore is IClassifier {
 
     /// @inheritdoc IClassifier
     function beginModel(bytes calldata header, bytes32 hash) external onlyOwner notFrozen {
-        uint256 words = _check(header).words;
-        uint256 limit = _maxWords(header.length);
-        if (words > limit) revert ModelTooLarge(uint32(words), uint32(limit));
-        // A slice that ends early is padded with zeros by the conversion.
-        status[0] = uint256(bytes32(header[:_min(31, header.length)])) >> 8;
-        for (uint256 from = 31; from < header.length; from += 32) {
-            status[1 + from / 32] = uint256(bytes32(header[from:_min(from + 32, header.length)]));
+        unchecked {
+            uint256 words = _check(header).words;
+            uint256 limit = _maxWords(header.length);
+            if (words > limit) revert ModelTooLarge(uint32(words), uint32(limit));
+            // A slice that ends early is padded with zeros by the conversion.
+            status[0] = uint256(bytes32(header[:_min(31, header.length)])) >> 8;
+            for (uint256 from = 31; from < header.length; from += 32) {
+                status[1 + from / 32] = uint256(bytes32(header[from:_min(from + 32, header.length)]));
+            }
+            _setState(UPLOADING);
+            wordCount = uint32(words);
+            headerLength = uint16(header.length);
+            modelHash = hash;
+            uploaded = 0;
+            emit ModelBegun(hash, uint32(words));
         }
-        _setState(UPLOADING);
-        wordCount = uint32(words);
-        headerLength = uint16(header.length);
-        modelHash = hash;
-        uploaded = 0;
-        emit ModelBegun(hash, uint32(words));
     }
 
     /// @inheritdoc IClassifier
@@ -84,11 +87,13 @@ abstract contract ModelStore is IClassifier {
 
     /// @inheritdoc IClassifier
     function missingChunks() external view returns (uint32[] memory missing) {
-        uint256 chunks = _chunks();
-        missing = new uint32[](_missing());
-        uint256 found;
-        for (uint256 i = 0; i < chunks; ++i) {
-            if (!_isUploaded(i)) missing[found++] = uint32(i);
+        unchecked {
+            uint256 chunks = _chunks();
+            missing = new uint32[](_missing());
+            uint256 found;
+            for (uint256 i = 0; i < chunks; ++i) {
+                if (!_isUploaded(i)) missing[found++] = uint32(i);
+            }
         }
     }
 
@@ -150,21 +155,23 @@ abstract contract ModelStore is IClassifier {
 
     /// @dev Takes one or more whole chunks, of which `chunk` is the first.
     function _upload(uint256 chunk, bytes calldata words) internal virtual {
-        uint256 firstWord = CHUNK_WORDS * chunk;
-        uint256 remaining = 32 * (wordCount - firstWord);
-        // Whole chunks; only the end of the model may cut one short.
-        bool whole = words.length % CHUNK_BYTES == 0 && words.length != 0;
-        if (words.length > remaining || !(whole || words.length == remaining)) {
-            revert BadChunkLength(words.length, _min(CHUNK_BYTES, remaining));
-        }
+        unchecked {
+            uint256 firstWord = CHUNK_WORDS * chunk;
+            uint256 remaining = 32 * (wordCount - firstWord);
+            // Whole chunks; only the end of the model may cut one short.
+            bool whole = words.length % CHUNK_BYTES == 0 && words.length != 0;
+            if (words.length > remaining || !(whole || words.length == remaining)) {
+                revert BadChunkLength(words.length, _min(CHUNK_BYTES, remaining));
+            }
 
-        _storeWords(firstWord, words);
-        uint256 bitmap = uploaded;
-        for (uint256 from = 0; from < words.length; from += CHUNK_BYTES) {
-            chunkHashes[chunk] = keccak256(words[from:_min(from + CHUNK_BYTES, words.length)]);
-            bitmap |= 1 << chunk++;
+            _storeWords(firstWord, words);
+            uint256 bitmap = uploaded;
+            for (uint256 from = 0; from < words.length; from += CHUNK_BYTES) {
+                chunkHashes[chunk] = keccak256(words[from:_min(from + CHUNK_BYTES, words.length)]);
+                bitmap |= 1 << chunk++;
+            }
+            uploaded = bitmap;
         }
-        uploaded = bitmap;
     }
 
     /// @dev Stores `words.length / 32` words of the model, the first of them being word `first`.
@@ -176,9 +183,11 @@ abstract contract ModelStore is IClassifier {
 
     /// @dev The hashes of all chunks, in order.
     function _hashes() internal view virtual returns (bytes32[] memory hashes) {
-        hashes = new bytes32[](_chunks());
-        for (uint256 i = 0; i < hashes.length; ++i) {
-            hashes[i] = chunkHashes[i];
+        unchecked {
+            hashes = new bytes32[](_chunks());
+            for (uint256 i = 0; i < hashes.length; ++i) {
+                hashes[i] = chunkHashes[i];
+            }
         }
     }
 
@@ -192,20 +201,24 @@ abstract contract ModelStore is IClassifier {
 
     /// @dev The chunks of the model, ⌈words / 32⌉.
     function _chunks() internal view returns (uint256) {
-        return (wordCount + CHUNK_WORDS - 1) / CHUNK_WORDS;
+        unchecked {
+            return (wordCount + CHUNK_WORDS - 1) / CHUNK_WORDS;
+        }
     }
 
     /// @dev The header as it was uploaded; empty before the first {beginModel}.
     function _header() internal view returns (bytes memory header) {
-        // A whole number of slots, so that the last of them fits.
-        header = new bytes(Header.MAX_LENGTH);
-        uint256 length = headerLength;
-        _setHeaderWord(header, 0, status[0] << 8);
-        for (uint256 offset = 31; offset < length; offset += 32) {
-            _setHeaderWord(header, offset, status[1 + offset / 32]);
-        }
-        assembly ("memory-safe") {
-            mstore(header, length)
+        unchecked {
+            // A whole number of slots, so that the last of them fits.
+            header = new bytes(Header.MAX_LENGTH);
+            uint256 length = headerLength;
+            _setHeaderWord(header, 0, status[0] << 8);
+            for (uint256 offset = 31; offset < length; offset += 32) {
+                _setHeaderWord(header, offset, status[1 + offset / 32]);
+            }
+            assembly ("memory-safe") {
+                mstore(header, length)
+            }
         }
     }
 
@@ -241,6 +254,14 @@ abstract contract ModelStore is IClassifier {
 
     // ── Private ────────────────────────────────────────────────────────────────────────────────────────────────
 
+    function _checkOwner() private view {
+        if (msg.sender != owner) revert NotOwner(msg.sender);
+    }
+
+    function _checkNotFrozen() private view {
+        if (_state() == FROZEN) revert ModelIsFrozen();
+    }
+
     /// @dev Stores 32 bytes of the header.
     function _setHeaderWord(bytes memory header, uint256 offset, uint256 word) private pure {
         assembly ("memory-safe") {
@@ -250,9 +271,11 @@ abstract contract ModelStore is IClassifier {
 
     /// @dev How many chunks are still to be uploaded.
     function _missing() private view returns (uint256 missing) {
-        uint256 chunks = _chunks();
-        for (uint256 i = 0; i < chunks; ++i) {
-            if (!_isUploaded(i)) ++missing;
+        unchecked {
+            uint256 chunks = _chunks();
+            for (uint256 i = 0; i < chunks; ++i) {
+                if (!_isUploaded(i)) ++missing;
+            }
         }
     }
 
