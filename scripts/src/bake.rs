@@ -8,7 +8,7 @@ use crate::{
 use inkling_data::model::is_name;
 use std::path::PathBuf;
 
-/// Write a model as one file for `node contract/build.mjs --baked MODEL`, which builds a program with it inside.
+/// Write a model as one file for `node contract/build.mjs`, which builds a program with it inside.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// A shipped model or a trained file (*.safetensors).

@@ -1,7 +1,7 @@
 //! Header and words as constants of the program: nothing is read, nothing can be changed.
 //!
 //! `inkling bake` writes what is included here, 32 bytes of model hash ‖ 1 byte of header length ‖ header ‖ words; the environment
-//! variable `INKLING_BAKED` names the file when the program is built (`node build.mjs --baked MODEL`).
+//! variable `INKLING_BAKED` names the file when the program is built (`node build.mjs`).
 
 use alloc::vec::Vec;
 

@@ -54,8 +54,7 @@ pub enum Error {
     },
     /// No program was built with this model in it.
     #[error(
-        "no program with {model} baked in ({}: {source}): `inkling bake --model {model}`, then `node contract/build.mjs \
-         --baked {model}`",
+        "no program with {model} baked in ({}: {source}): `inkling bake --model {model}`, then `node contract/build.mjs`",
         path.display()
     )]
     NotBaked {
