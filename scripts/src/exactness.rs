@@ -112,7 +112,8 @@ pub async fn exactness(
         .flat_map(|task| contracts.iter().map(|contract| count(*contract).min(images(task))))
         .sum();
     let bar = progress::bar(total, "comparing");
-    let pairs = tasks.iter().flat_map(|task| contracts.iter().map(move |contract| (task, *contract)));
+    let pairs =
+        tasks.iter().flat_map(|task| contracts.iter().map(move |contract| (task, *contract)));
     let work = pairs.map(|(task, contract)| {
         let (task, bar, count) = (task.clone(), bar.clone(), count(contract));
         async move {

@@ -34,7 +34,8 @@ fn help_lists_the_subcommands() {
     let output = inkling(&["--help"]);
     assert!(output.status.success());
     let help = stdout(&output);
-    for subcommand in ["compare", "evaluate", "exactness", "profile", "classify", "deploy", "bake"] {
+    for subcommand in ["compare", "evaluate", "exactness", "profile", "classify", "deploy", "bake"]
+    {
         assert!(help.lines().any(|line| line.trim().starts_with(subcommand)), "{help}");
         assert!(inkling(&[subcommand, "--help"]).status.success());
     }
