@@ -19,8 +19,8 @@ const TOP: i32 = 150;
 const HEIGHTS: [i32; 2] = [470, 110];
 /// Between panels, for the heading of the lower one.
 const GAP: i32 = 44;
-/// Least distance between labels.
-const LABEL: i32 = 20;
+/// Least distance between lines, and between labels of an axis.
+const LABEL: i32 = 22;
 
 /// Colour of the line that leads from a model's points to its name.
 const THREAD: RGBColor = RGBColor(165, 172, 180);
@@ -63,8 +63,8 @@ pub fn frontier(frontier: &Frontier) -> Result<Vec<u8>, Error> {
     };
     png((WIDTH, bottom.max(TOP) + 70), |canvas| {
         canvas.text("Accuracy against gas", (40, 40), 30, INK, HPos::Left)?;
-        let subtitle = "Whole transactions, mean over the first test images, Stylus cached; accuracy on all 10,000. \
-                        Both axes logarithmic (accuracy: the share of errors)";
+        let subtitle = "Mean gas of whole transactions, Stylus cached; accuracy on all 10,000 test images; close \
+                        lines are drawn apart";
         canvas.text(subtitle, (40, 72), 16, MUTED, HPos::Left)?;
         legend(canvas, frontier)?;
         let mut top = TOP;
@@ -88,7 +88,8 @@ pub fn frontier(frontier: &Frontier) -> Result<Vec<u8>, Error> {
                 canvas.rectangle((x(gas), bottom - 5), (x(gas) + 1, bottom), RULE)?;
             }
         }
-        canvas.text("gas", ((LEFT + RIGHT) / 2, bottom + 46), 16, MUTED, HPos::Center)
+        let axes = "gas (logarithmic axis; that of accuracy, too, by the share of errors)";
+        canvas.text(axes, ((LEFT + RIGHT) / 2, bottom + 46), 16, MUTED, HPos::Center)
     })
 }
 
@@ -157,18 +158,19 @@ fn panel(
             above = at;
         }
     }
+    // Two models that are as good as each other would be drawn over each other.
     let rows: Vec<i32> = lines.iter().map(|line| y(line.errors())).collect();
-    let bound = bound(lines);
-    let bound: Vec<(i32, i32)> = bound.iter().map(|line| (x(line.0), y(line.1))).collect();
+    let rows = spread(&rows, LABEL);
+    let bound = bound(lines).into_iter().map(|(gas, index)| (x(gas), rows[index]));
+    let bound: Vec<(i32, i32)> = bound.collect();
     if bound.len() > 1 {
         canvas.line(&bound, INK)?;
     }
-    for ((line, &row), label) in lines.iter().zip(&rows).zip(spread(&rows, LABEL)) {
+    for (line, &row) in lines.iter().zip(&rows) {
         let least = line.gas().map(x).min().unwrap_or(LEFT);
-        canvas.rectangle((least, row), (RIGHT, row + 1), THREAD)?;
-        canvas.line(&[(RIGHT, row), (RIGHT + 14, label)], THREAD)?;
+        canvas.rectangle((least, row), (RIGHT + 12, row + 1), THREAD)?;
         let text = format!("{}  {:.2} %", line.label, 100.0 * line.accuracy);
-        canvas.text(&text, (RIGHT + 20, label), 17, INK, HPos::Left)?;
+        canvas.text(&text, (RIGHT + 20, row), 17, INK, HPos::Left)?;
         if let Some(floor) = line.floor {
             canvas.rectangle((x(floor) - 1, row - 13), (x(floor) + 1, row + 13), INK)?;
         }
@@ -185,15 +187,16 @@ fn panel(
     Ok(())
 }
 
-/// Gas and errors of the floors that no other is below and left of, from the cheapest on.
-fn bound(lines: &[Line<'_>]) -> Vec<(u64, f64)> {
-    let mut floors: Vec<(u64, f64)> =
-        lines.iter().filter_map(|line| Some((line.floor?, line.errors()))).collect();
-    floors.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let mut least = f64::INFINITY;
-    floors.retain(|(_, errors)| {
-        let better = *errors < least;
-        least = least.min(*errors);
+/// The floors than which none is both cheaper and better, from the cheapest on, each with the index of its line. The
+/// lines' accuracies descend.
+fn bound(lines: &[Line<'_>]) -> Vec<(u64, usize)> {
+    let floors = lines.iter().enumerate().filter_map(|(index, line)| Some((line.floor?, index)));
+    let mut floors: Vec<(u64, usize)> = floors.collect();
+    floors.sort();
+    let mut best = usize::MAX;
+    floors.retain(|(_, index)| {
+        let better = *index < best;
+        best = best.min(*index);
         better
     });
     floors
