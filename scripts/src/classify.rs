@@ -2,8 +2,7 @@
 
 use crate::{
     Error,
-    classifier::{Classifier, ContractArgs},
-    gas::Paid,
+    classifier::{Classifier, ContractArgs, Paid},
     models::{DEFAULT, Model},
     report::{self, thousands},
     samples::{Image, Samples},

