@@ -37,8 +37,8 @@ library Convolution {
     /// @dev Inputs of a dot product that is too long for its buffers, and the bytes of weights that it copies to them.
     uint256 private constant LONG = 0x4e0;
     uint256 private constant COPIED = 0x500;
-    /// @dev Whether there is more to do than what most convolutions are: whether products of requantization have 32 bits; the
-    ///      stride.
+    /// @dev Whether there is more to do than what most convolutions are: where products of requantization have 32 bits, the
+    ///      bits of them that are results, else 0; the stride.
     uint256 private constant SPECIAL = 0x520;
     uint256 private constant WIDE = 0x540;
     uint256 private constant STRIDE = 0x560;
@@ -239,13 +239,14 @@ library Convolution {
             bool wide = (layer.most << shift) + _maxMultiplier(layer) > 1 << 16;
             bool limited = layer.residual != 0 || _maxMultiplier(layer) > 1 << shift;
             bool special = wide || limited || stride != 1;
+            uint256 results = wide ? (0xffffffff >> shift & 0xffff) * WIDE_ONES : 0;
             assembly ("memory-safe") {
                 mstore(SHIFT, shift)
                 mstore(HALF, shl(sub(shift, 1), ONES))
                 if wide { mstore(HALF, shl(sub(shift, 1), WIDE_ONES)) }
+                mstore(WIDE, results)
                 mstore(PLANE, plane)
                 mstore(STRIDE, stride)
-                mstore(WIDE, wide)
                 mstore(SPECIAL, special)
             }
             uint256 room = (LANE_MAX - layer.most) * ONES;
@@ -475,6 +476,7 @@ library Convolution {
                         let mask := mul(WIDE_ONES, 0xffff)
                         result := add(mul(and(lanes, mask), mload(add(entry, 32))), mload(HALF))
                         lanes := add(mul(and(shr(16, lanes), mask), mload(add(entry, 32))), mload(HALF))
+                        mask := mload(WIDE)
                         result := or(
                             and(shr(mload(SHIFT), result), mask), shl(16, and(shr(mload(SHIFT), lanes), mask))
                         )

@@ -17,6 +17,16 @@ import {Weights} from "./Weights.sol";
 library Dense {
     /// @dev Where {addSpread} finds, for halves of 16, 8, 4 and 2 fields, how far apart they go and what masks them then.
     uint256 private constant SPREAD = 0x480;
+    /// @dev Where {addRow} finds fields of `Rows`: bytes of sums that are used for a word, and of all of them; and bits.
+    uint256 private constant USED = 0x480;
+    uint256 private constant FIELDS = 0x4a0;
+    uint256 private constant BITS = 0x4c0;
+    uint256 private constant TOP = 0x4e0;
+    uint256 private constant WORD_BITS = 0x500;
+    uint256 private constant MASK = 0x520;
+    uint256 private constant FLIP = 0x540;
+    uint256 private constant SUMS = 0x560;
+    uint256 private constant END = 0x580;
 
     // ── Once a call ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -76,31 +86,70 @@ library Dense {
             uint256 bits = rows.bits;
             assembly ("memory-safe") {
                 calldatacopy(sums, calldatasize(), size)
-                let apart := sub(16, bits)
-                let field := sub(shl(bits, 1), 1)
-                // Masks of 8 fields in each half of a word, 4 in each quarter, 2 in each eighth, 1 in each lane.
-                let at8 := SPREAD
-                for { let count := 8 } count { count := shr(1, count) } {
-                    mstore(at8, mul(count, apart))
-                    let mask := sub(shl(mul(count, bits), 1), 1)
-                    for { let i := mul(16, count) } lt(i, 256) { i := shl(1, i) } { mask := or(mask, shl(i, mask)) }
-                    mstore(add(at8, 32), mask)
-                    at8 := add(at8, 64)
+            }
+            if (rows.spread) {
+                assembly ("memory-safe") {
+                    // Masks of 8 fields in each half of a word, 4 in each quarter, 2 in each eighth, 1 in each lane.
+                    let at8 := SPREAD
+                    for { let count := 8 } count { count := shr(1, count) } {
+                        mstore(at8, mul(count, sub(16, bits)))
+                        let mask := sub(shl(mul(count, bits), 1), 1)
+                        for { let i := mul(16, count) } lt(i, 256) { i := shl(1, i) } { mask := or(mask, shl(i, mask)) }
+                        mstore(add(at8, 32), mask)
+                        at8 := add(at8, 64)
+                    }
                 }
+                return;
+            }
+            assembly ("memory-safe") {
+                mstore(SUMS, sums)
+                mstore(END, add(sums, size))
+                mstore(BITS, bits)
+            }
+            (uint256 used, uint256 fields, uint256 top) = (32 * rows.used, 32 * rows.fields, rows.lane - bits);
+            assembly ("memory-safe") {
+                mstore(USED, used)
+                mstore(FIELDS, fields)
+                mstore(TOP, top)
+            }
+            (uint256 wordBits, uint256 mask, uint256 flip) = (bits * rows.perWord, rows.mask, rows.flip);
+            assembly ("memory-safe") {
+                mstore(WORD_BITS, wordBits)
+                mstore(MASK, mask)
+                mstore(FLIP, flip)
             }
         }
     }
 
-    /// @notice Adds `x` times a row of weights to the sums.
+    /// @notice Adds `x` times a row of weights to the sums: of each lane four fields at a time. What is too much adds 0, or
+    ///         to sums that nobody reads.
     /// @param place The bit where the row begins.
-    function addRow(Rows memory rows, uint256 place, uint256 x) internal pure {
-        unchecked {
-            uint256 sums = rows.sums;
-            uint256 wordBits = rows.bits * rows.perWord;
-            for (uint256 words = rows.words; words != 0; --words) {
-                _addWord(rows, sums, Weights.window(place) ^ rows.flip, x);
-                place += wordBits;
-                sums += 32 * rows.fields;
+    function addRow(uint256 place, uint256 x) internal pure {
+        // Never; see {Convolution-_addOutputs}.
+        if (x == 0) return;
+        assembly ("memory-safe") {
+            let mask := mload(MASK)
+            let bits := mload(BITS)
+            for { let sums := mload(SUMS) } lt(sums, mload(END)) { sums := add(sums, mload(FIELDS)) } {
+                // As {Weights-window}.
+                let row := shr(3, place)
+                row := or(shl(and(place, 7), mload(row)), shr(sub(8, and(place, 7)), byte(0, mload(add(row, 32)))))
+                row := xor(row, mload(FLIP))
+                place := add(place, mload(WORD_BITS))
+                let shift := mload(TOP)
+                for { let sum := sums } lt(sum, add(sums, mload(USED))) { sum := add(sum, 128) } {
+                    mstore(sum, add(mload(sum), mul(x, and(shr(shift, row), mask))))
+                    shift := sub(shift, bits)
+                    let next := add(sum, 32)
+                    mstore(next, add(mload(next), mul(x, and(shr(shift, row), mask))))
+                    shift := sub(shift, bits)
+                    next := add(sum, 64)
+                    mstore(next, add(mload(next), mul(x, and(shr(shift, row), mask))))
+                    shift := sub(shift, bits)
+                    next := add(sum, 96)
+                    mstore(next, add(mload(next), mul(x, and(shr(shift, row), mask))))
+                    shift := sub(shift, bits)
+                }
             }
         }
     }
@@ -148,31 +197,6 @@ library Dense {
                     mstore(sums, sum)
                 }
                 place += 16 * rowBits;
-            }
-        }
-    }
-
-    /// @dev A word of fields, four at a time of each lane. What is too much adds 0, or to sums that nobody reads.
-    function _addWord(Rows memory rows, uint256 sums, uint256 row, uint256 x) private pure {
-        unchecked {
-            (uint256 bits, uint256 mask, uint256 end) = (rows.bits, rows.mask, sums + 32 * rows.used);
-            uint256 shift = rows.lane - bits;
-            // Never; see {Convolution-_addOutputs}.
-            if (mask == 0) return;
-            assembly ("memory-safe") {
-                for {} lt(sums, end) { sums := add(sums, 128) } {
-                    mstore(sums, add(mload(sums), mul(x, and(shr(shift, row), mask))))
-                    shift := sub(shift, bits)
-                    let next := add(sums, 32)
-                    mstore(next, add(mload(next), mul(x, and(shr(shift, row), mask))))
-                    shift := sub(shift, bits)
-                    next := add(sums, 64)
-                    mstore(next, add(mload(next), mul(x, and(shr(shift, row), mask))))
-                    shift := sub(shift, bits)
-                    next := add(sums, 96)
-                    mstore(next, add(mload(next), mul(x, and(shr(shift, row), mask))))
-                    shift := sub(shift, bits)
-                }
             }
         }
     }

@@ -2,9 +2,10 @@
 pragma solidity ^0.8.30;
 
 /// @title  IClassifier
-/// @notice What every Inkling contract answers to: the Stylus program and the Solidity baselines alike.
-///         An image is 400 bytes, 20×20 row-major, 0 = background, 255 = ink, unless the model's header says
-///         another size. A model is a header and 32-byte words (docs/format.md).
+/// @notice What every Inkling contract answers to: the Stylus programs and the Solidity baselines alike.
+///         An image is one plane after another, row by row, a byte a pixel: of digits 400 bytes, 20×20, 0 = background,
+///         255 = ink; the model's header says its size. A model is a header and 32-byte words (docs/format.md), in storage
+///         or, with some contracts, in the code of an account.
 interface IClassifier {
     // ── Inference ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -34,7 +35,8 @@ interface IClassifier {
     function beginModel(bytes calldata header, bytes32 modelHash) external;
 
     /// @notice Writes one or more whole chunks (32 words each, the model's last one shorter) from chunk `index` on.
-    ///         Uploading a chunk again overwrites it.
+    ///         Uploading a chunk again overwrites it. A contract that keeps words in code takes all of them at once, as chunk
+    ///         0, and all chunks are missing until then.
     function uploadChunk(uint32 index, bytes calldata words) external;
 
     /// @notice The chunks still to be uploaded, in ascending order.
@@ -79,15 +81,15 @@ interface IClassifier {
     error NotUploading(uint8 state);
     /// @notice The model was frozen and cannot change any more.
     error ModelIsFrozen();
-    /// @notice The header breaks a rule of docs/format.md at byte `offset`.
+    /// @notice The header breaks a rule of docs/format.md at byte `offset`, or has a layer there that the contract cannot run.
     error BadHeader(uint16 offset);
-    /// @notice The model has more words than the contract holds.
+    /// @notice The model has more words than the contract, or the code of an account, holds.
     error ModelTooLarge(uint32 words, uint32 limit);
     error BadImageLength(uint256 got, uint256 expected);
     /// @notice A batch must be a whole number of images.
     error BadBatchLength(uint256 got, uint256 imageLength);
     error ChunkOutOfRange(uint32 index, uint32 chunks);
-    /// @notice `expected` is the length of the one chunk at this index.
+    /// @notice `expected` is the length of the one chunk at this index, or of all words where they come at once.
     error BadChunkLength(uint256 got, uint256 expected);
     /// @notice `finalizeModel` came before `missing` chunks were uploaded.
     error ChunksMissing(uint32 missing);

@@ -209,37 +209,39 @@ abstract contract LaneInference is ModelStore {
                 uint256 lanes = _load(source);
                 if (count < 16) lanes = lanes >> 256 - 16 * count << 256 - 16 * count;
                 // Nothing is left once the last of them that is not 0 has been shifted out.
-                for (uint256 i = 0; lanes != 0; ++i) {
+                for (uint256 row = place; lanes != 0; row += rowBits) {
                     uint256 x = lanes >> 240;
                     lanes <<= 16;
                     if (x == 0) continue;
                     total += x;
-                    uint256 row = streamed ? _streamedRow(network, step, index + i) : place + i * rowBits;
-                    Dense.addRow(step.rows, row, x);
+                    Dense.addRow(streamed ? _streamedRow(network, step, row, rowBits) : row, x);
                 }
                 if (count <= 16) return total;
                 count -= 16;
                 source += 32;
-                index += 16;
                 place += 16 * rowBits;
             }
         }
     }
 
-    /// @dev The bit where the streamed weights of input `i` begin, once they are read.
-    function _streamedRow(Network memory network, Step memory step, uint256 i) private view returns (uint256 place) {
+    /// @dev The place of a row of streamed weights, once it is read: the same, or where a ternary row was expanded.
+    function _streamedRow(Network memory network, Step memory step, uint256 row, uint256 rowBits)
+        private
+        view
+        returns (uint256)
+    {
         unchecked {
+            uint256 words = 8 * network.words;
             if (step.layer.format != TERNARY) {
-                uint256 bits = step.layer.outputs * step.layer.format;
-                place = step.layer.weights + i * bits;
-                _readWords(network.words, place, place + bits);
-                return 8 * network.words + place;
+                _readWords(network.words, row - words, row - words + rowBits);
+                return row;
             }
-            uint256 first = i * step.layer.outputs;
-            place = step.layer.weights + first / 5 * 8;
-            uint256 end = step.layer.weights + Weights.bitsOf(TERNARY, first + step.layer.outputs);
+            uint256 outputs = step.layer.outputs;
+            uint256 first = (row - step.weights) / rowBits * outputs;
+            uint256 place = step.layer.weights + first / 5 * 8;
+            uint256 end = step.layer.weights + Weights.bitsOf(TERNARY, first + outputs);
             _readWords(network.words, place, end);
-            Weights.expandTernary(8 * network.words + place, step.seen, (end - place) / 8);
+            Weights.expandTernary(words + place, step.seen, (end - place) / 8);
             return 8 * step.seen + 2 * (first % 5);
         }
     }

@@ -40,8 +40,10 @@ library Lanes {
     /// @notice The larger number of each lane.
     function max(uint256 a, uint256 b) internal pure returns (uint256 result) {
         assembly ("memory-safe") {
-            let larger := and(shr(15, sub(or(a, shl(15, ONES)), b)), ONES)
-            result := xor(b, and(xor(a, b), sub(shl(16, larger), larger)))
+            // a − b where the first bit says that it is not negative.
+            let difference := sub(or(a, shl(15, ONES)), b)
+            let sign := and(shr(15, difference), ONES)
+            result := add(b, and(difference, sub(shl(15, sign), sign)))
         }
     }
 

@@ -125,20 +125,24 @@ contract Packed is Inference {
         }
     }
 
-    /// @dev `Σ_i a[i] · b[i]` of `count` words, six at a time: the bookkeeping of a loop costs as much as a product.
+    /// @dev `Σ_i a[i] · b[i]` of `count` words, nine at a time as long as nine are left: the bookkeeping of a loop costs as much
+    ///      as a product.
     function _dot(uint256 a, uint256 b, uint256 count) private pure returns (uint256 sum) {
         assembly ("memory-safe") {
             let end := add(a, mul(32, count))
-            // While six are left; 160 bytes lie before the sixth.
-            for { let last := sub(end, 160) } lt(a, last) {} {
+            // 256 bytes lie before the ninth.
+            for { let last := sub(end, 256) } lt(a, last) {} {
                 sum := add(sum, mul(mload(a), mload(b)))
                 sum := add(sum, mul(mload(add(a, 32)), mload(add(b, 32))))
                 sum := add(sum, mul(mload(add(a, 64)), mload(add(b, 64))))
                 sum := add(sum, mul(mload(add(a, 96)), mload(add(b, 96))))
                 sum := add(sum, mul(mload(add(a, 128)), mload(add(b, 128))))
                 sum := add(sum, mul(mload(add(a, 160)), mload(add(b, 160))))
-                a := add(a, 192)
-                b := add(b, 192)
+                sum := add(sum, mul(mload(add(a, 192)), mload(add(b, 192))))
+                sum := add(sum, mul(mload(add(a, 224)), mload(add(b, 224))))
+                sum := add(sum, mul(mload(add(a, 256)), mload(add(b, 256))))
+                a := add(a, 288)
+                b := add(b, 288)
             }
             for {} lt(a, end) {} {
                 sum := add(sum, mul(mload(a), mload(b)))

@@ -13,48 +13,61 @@ library Pooling {
     function run(Step memory step) internal pure {
         unchecked {
             Layer memory layer = step.layer;
-            uint256 size = layer.kernel;
             for (uint256 plane = 0; plane < layer.outputs; ++plane) {
                 uint256 from = step.source + plane * step.sourcePlane;
                 uint256 to = step.target + plane * step.targetPlane;
+                if (layer.kind == MAX_POOLING && layer.kernel == 2) {
+                    uint256 end = to + layer.outHeight * step.targetRow;
+                    _maximaOf4(from, step.sourceRow, to, end, step.targetRow, layer.outWidth);
+                    continue;
+                }
                 for (uint256 y = 0; y < layer.outHeight; ++y) {
-                    if (layer.kind == MAX_POOLING && size == 2) _maximaOf4(from, step.sourceRow, to, layer.outWidth);
-                    else _row(step, from, to);
-                    from += size * step.sourceRow;
+                    _row(step, from, to);
+                    from += layer.kernel * step.sourceRow;
                     to += step.targetRow;
                 }
             }
         }
     }
 
-    /// @dev A row of outputs: the largest value of each square of 2 · 2, the usual case of {_row}.
-    function _maximaOf4(uint256 from, uint256 row, uint256 to, uint256 width) private pure {
+    /// @dev A plane: the largest value of each square of 2 · 2, the usual case of {_row}.
+    function _maximaOf4(uint256 from, uint256 row, uint256 to, uint256 end, uint256 targetRow, uint256 width)
+        private
+        pure
+    {
         // Never; see {Convolution-_addOutputs}.
-        if (width == 0) return;
+        if (to == end) return;
         assembly ("memory-safe") {
-            for {} 1 {} {
-                // As {Lanes-max}, twice, and {Lanes-even}.
-                let lanes := mload(from)
-                let other := mload(add(from, row))
-                let larger := and(shr(15, sub(or(lanes, shl(15, ONES)), other)), ONES)
-                lanes := xor(other, and(xor(lanes, other), sub(shl(16, larger), larger)))
-                other := shl(16, lanes)
-                larger := and(shr(15, sub(or(lanes, shl(15, ONES)), other)), ONES)
-                lanes := xor(other, and(xor(lanes, other), sub(shl(16, larger), larger)))
-                lanes := and(lanes, 0xffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000)
-                lanes := and(or(lanes, shl(16, lanes)), 0xffffffff00000000ffffffff00000000ffffffff00000000ffffffff00000000)
-                lanes := and(or(lanes, shl(32, lanes)), 0xffffffffffffffff0000000000000000ffffffffffffffff0000000000000000)
-                lanes := or(lanes, shl(64, lanes))
-                if lt(width, 9) {
-                    width := sub(256, shl(4, width))
-                    mstore(to, shl(width, shr(width, lanes)))
-                    break
+            for {} lt(to, end) { to := add(to, targetRow) } {
+                let source := from
+                let target := to
+                for { let left := width } 1 {} {
+                    // As {Lanes-max}, twice, and {Lanes-even}.
+                    let lanes := mload(source)
+                    let other := mload(add(source, row))
+                    let difference := sub(or(lanes, shl(15, ONES)), other)
+                    let sign := and(shr(15, difference), ONES)
+                    lanes := add(other, and(difference, sub(shl(15, sign), sign)))
+                    other := shl(16, lanes)
+                    difference := sub(or(lanes, shl(15, ONES)), other)
+                    sign := and(shr(15, difference), ONES)
+                    lanes := add(other, and(difference, sub(shl(15, sign), sign)))
+                    lanes := and(lanes, 0xffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000)
+                    lanes := and(or(lanes, shl(16, lanes)), 0xffffffff00000000ffffffff00000000ffffffff00000000ffffffff00000000)
+                    lanes := and(or(lanes, shl(32, lanes)), 0xffffffffffffffff0000000000000000ffffffffffffffff0000000000000000)
+                    lanes := or(lanes, shl(64, lanes))
+                    if lt(left, 9) {
+                        left := sub(256, shl(4, left))
+                        mstore(target, shl(left, shr(left, lanes)))
+                        break
+                    }
+                    // Lanes behind the eighth are written again.
+                    mstore(target, lanes)
+                    left := sub(left, 8)
+                    source := add(source, 32)
+                    target := add(target, 16)
                 }
-                // Lanes behind the eighth are written again.
-                mstore(to, lanes)
-                width := sub(width, 8)
-                from := add(from, 32)
-                to := add(to, 16)
+                from := add(from, shl(1, row))
             }
         }
     }

@@ -2,7 +2,8 @@
 pragma solidity ^0.8.30;
 
 import {TERNARY} from "./Header.sol";
-import {LANE_MAX, Lanes, ONES} from "./Lanes.sol";
+import {Lanes, ONES} from "./Lanes.sol";
+import {Plan} from "./Plan.sol";
 
 /// @title  Weights
 /// @notice Takes fields of a few bits out of a stream of bits in memory. A place in it is a bit, 8 times an address and
@@ -90,9 +91,12 @@ library Weights {
                 // Out of the way of the stack.
                 mstore(0, offsets)
             }
+            uint256 sizes = rowBits << 128 | rowBits - bits;
+            uint256 table = rowBits <= 6 ? _makeTable(sizes, copies, mask, flip) : 0;
             rows *= 32;
             for (uint256 end = target + (rows + 96) * outputs; target < end; target += rows + 96) {
-                _unpackOutput(place, target + 96, target + 96 + rows, copies, mask, rowBits << 128 | rowBits - bits, flip);
+                if (table != 0) _lookUpOutput(place, target + 96, target + 96 + rows, table, rowBits);
+                else _unpackOutput(place, target + 96, target + 96 + rows, copies, mask, sizes, flip);
                 place += rowBits * rows / 32;
             }
         }
@@ -127,6 +131,48 @@ library Weights {
                     mstore(add(target, 32), sub(and(shr(down, mul(shr(top, fields), copies)), mask), mload(0)))
                     fields := shl(rowBits, fields)
                     mstore(add(target, 64), sub(and(shr(down, mul(shr(top, fields), copies)), mask), mload(0)))
+                    fields := shl(rowBits, fields)
+                }
+                target := until
+            }
+        }
+    }
+
+    /// @dev All rows that there can be, where they are short.
+    function _makeTable(uint256 sizes, uint256 copies, uint256 mask, uint256 flip) private pure returns (uint256 table) {
+        unchecked {
+            uint256 rowBits = sizes >> 128;
+            table = Plan.allocate(32 << rowBits);
+            flip >>= 256 - rowBits;
+            assembly ("memory-safe") {
+                for { let i := shl(rowBits, 1) } i {} {
+                    i := sub(i, 1)
+                    let row := and(shr(and(sizes, 0xff), mul(xor(i, flip), copies)), mask)
+                    mstore(add(table, shl(5, i)), sub(row, mload(0)))
+                }
+            }
+        }
+    }
+
+    /// @dev As {_unpackOutput}, from a table.
+    function _lookUpOutput(uint256 place, uint256 target, uint256 end, uint256 table, uint256 rowBits) private pure {
+        // Never; see {Convolution-_addOutputs}.
+        if (target == end) return;
+        assembly ("memory-safe") {
+            let top := sub(251, rowBits)
+            let rest := not(31)
+            for {} lt(target, end) {} {
+                let fields := shl(and(place, 7), mload(shr(3, place)))
+                let count := div(249, rowBits)
+                place := add(place, mul(count, rowBits))
+                let until := add(target, shl(5, count))
+                if gt(until, end) { until := end }
+                for {} lt(target, until) { target := add(target, 96) } {
+                    mstore(target, mload(add(table, and(shr(top, fields), rest))))
+                    fields := shl(rowBits, fields)
+                    mstore(add(target, 32), mload(add(table, and(shr(top, fields), rest))))
+                    fields := shl(rowBits, fields)
+                    mstore(add(target, 64), mload(add(table, and(shr(top, fields), rest))))
                     fields := shl(rowBits, fields)
                 }
                 target := until
