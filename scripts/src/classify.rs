@@ -2,7 +2,8 @@
 
 use crate::{
     Error,
-    classifier::{Classifier, ContractArgs, Paid},
+    classifier::{Classifier, ContractArgs},
+    gas::Paid,
     models::{DEFAULT, Model},
     report::{self, thousands},
     samples::{Image, Samples},

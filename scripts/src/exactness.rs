@@ -199,9 +199,8 @@ mod tests {
     use crate::testing::{tiny_model, tiny_samples};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    #[ignore = "written for format 1"]
     async fn every_contract_agrees() {
-        let models = vec![(tiny_model(9, &[8, 10]), tiny_samples(70))];
+        let models = vec![(tiny_model(9, &[8, 65]), tiny_samples(70))];
         let Exactness { rows, refusals } =
             exactness(models, &Contract::ALL, [70, 66]).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.contract).collect::<Vec<_>>(), Contract::UPLOADED);

@@ -1,6 +1,6 @@
 //! Gas figures: least, mean and most of many transactions; and what gas is in ink.
 
-use inkling_devnode::stylus::params::StylusParams;
+use inkling_devnode::{stylus::params::StylusParams, tx::intrinsic_gas};
 use serde::{Deserialize, Serialize};
 
 /// Ink that a gas buys.
@@ -28,6 +28,22 @@ impl Stats {
             mean: (sum + count / 2).checked_div(count).unwrap_or_default(),
             max: max.copied().unwrap_or_default(),
         }
+    }
+}
+
+/// What inference paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paid {
+    /// Gas of the whole transaction (or of the estimate).
+    pub transaction: u64,
+    /// The same less 21,000 and the calldata.
+    pub execution: u64,
+}
+
+impl Paid {
+    /// Of a transaction (or estimate) with this calldata.
+    pub fn of(transaction: u64, calldata: &[u8]) -> Self {
+        Self { transaction, execution: transaction.saturating_sub(intrinsic_gas(calldata)) }
     }
 }
 

@@ -2,82 +2,24 @@
 
 use crate::{
     Error,
-    artifacts::{self, Contract, Home, Program},
+    artifacts::{self, Contract, Program},
     chain::Connection,
-    classifier::{self, Classifier, Paid},
+    classifier::{self, Classifier},
     deployment::{self, Deployment},
-    gas::{INK_PRICE, Stats},
-    models::Model,
+    gas::{INK_PRICE, Paid, Stats},
     report::{Classify, Estimate, Means, Reads, Row, Twin},
-    samples::{Image, Samples},
+    samples::{Image, Task},
 };
-use inkling_devnode::{
-    arbos::TX_GAS_CAP,
-    stylus::pricing::gas::{COLD_ACCOUNT, COLD_SLOAD},
-    tx::intrinsic_gas,
-};
+use inkling_devnode::{arbos::TX_GAS_CAP, tx::intrinsic_gas};
 
 /// Images of a batch.
 pub const BATCH: usize = 32;
 
 /// Images whose hostios are traced.
-pub const TRACED: usize = 20;
+pub const TRACED: usize = 100;
 
 /// Images whose `eth_estimateGas` is taken: it runs a transaction several times.
 const ESTIMATES: usize = 20;
-
-/// What a model is asked, and what is known of the answers without any contract.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// The model.
-    pub model: Model,
-    /// The images.
-    pub samples: Samples,
-    /// The reference's logits of each.
-    pub logits: Vec<Vec<i32>>,
-    /// Words that each image reads.
-    pub words: Vec<usize>,
-    /// Gas of all transactions after which no more are sent, but one: what the EVM takes long for is dear, too.
-    pub gas_budget: u64,
-}
-
-impl Task {
-    /// About the first `count` images of the model's test set, and how many of all its images the native kernel gets
-    /// right.
-    ///
-    /// # Errors
-    /// [`Error::Classifier`] where the model takes images of another size.
-    pub fn new(
-        model: Model,
-        mut samples: Samples,
-        count: usize,
-        gas_budget: u64,
-    ) -> Result<(Self, usize), Error> {
-        let (mut correct, mut words) = (0, Vec::new());
-        let mut kernel = model.kernel();
-        for (image, &label) in samples.images.iter().zip(&samples.labels) {
-            let (digit, read) = kernel.classify(image).map_err(classifier::Error::from)?;
-            correct += usize::from(digit == label);
-            words.push(read);
-        }
-        drop(kernel);
-        samples.truncate(count);
-        words.truncate(count);
-        let logits = samples.logits(&model, count)?;
-        Ok((Self { model, samples, logits, words, gas_budget }, correct))
-    }
-
-    /// Slots that a contract reads for an image, and gas for reading them; `None` of `Naive`, whose slots are its own.
-    fn reads(&self, contract: Contract, index: usize) -> Option<(usize, u64)> {
-        let (slots, other) = match contract.home() {
-            _ if contract == Contract::Naive => return None,
-            Home::Storage => (self.model.header_slots() + self.words[index], 0),
-            Home::Code => (1, COLD_ACCOUNT),
-            Home::Baked => (0, 0),
-        };
-        Some((slots, slots as u64 * COLD_SLOAD + other))
-    }
-}
 
 /// A row of a comparison, and gas image by image: of a Stylus program, cached.
 #[derive(Clone, Debug)]
@@ -288,7 +230,7 @@ fn twin(own: &Measured, all: &[Measured]) -> Option<Twin> {
         Means {
             transaction: mean(|paid| paid.transaction),
             execution: mean(|paid| paid.execution),
-            compute: Stats::of(&measured.compute[..traced]).mean,
+            compute: (traced > 0).then(|| Stats::of(&measured.compute[..traced]).mean),
         }
     };
     (images > 0).then(|| Twin { images, own: means(own), twin: means(twin) })

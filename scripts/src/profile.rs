@@ -11,6 +11,7 @@ use crate::{
     chain::{Connection, Hostio},
     classifier::{Classifier, Traced},
     deployment,
+    gas::Paid,
     models::{DEFAULT, Model},
     report::{self, Part, Profile},
     samples::{Image, Samples},
@@ -108,10 +109,7 @@ async fn deploy(program: Program, model: &Model) -> Result<Classifier, Error> {
     Ok(Classifier { chain, address: done.address })
 }
 
-async fn trace(
-    classifier: &Classifier,
-    image: &Image,
-) -> Result<(crate::classifier::Paid, Traced), Error> {
+async fn trace(classifier: &Classifier, image: &Image) -> Result<(Paid, Traced), Error> {
     let paid = classifier.pay(image, TX_GAS_CAP).await?;
     Ok((paid, classifier.trace(image, paid).await?))
 }

@@ -69,21 +69,20 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "written for format 1"]
     fn convolutions_have_kernels_and_planes() {
         let layers = [
             // 20×20 without a border of 2; four bits a pixel
             &[0x21, 20, 20, 0x24][..],
             // 3×3, 8 planes, padding 1; activations of 4 bits, a multiplier of 4 bits for each plane
-            &[0x24, 8, 0x31, 0x11, 0x80, 0x48, 0x05],
+            &[0x24, 8, 0x31, 0x10, 0x80, 0x48, 0x05],
             // the same, residual
-            &[0x24, 8, 0x31, 0x11, 0x80, 0x68, 0x05],
+            &[0x24, 8, 0x31, 0x10, 0x80, 0x68, 0x05],
             &[0x32],
             // 3×3 depthwise, stride 2
             &[0x24, 8, 0x32, 0x1f, 0x80, 0x48, 0x05],
-            &[0x50],
+            &[0x51],
             // 2 groups, 4 planes
-            &[0x24, 4, 0x11, 0x02, 0x80, 0x48, 0x05],
+            &[0x24, 4, 0x11, 0x01, 0x80, 0x48, 0x05],
             &[0x42, 2],
             &[0x64, 10, 0x80],
         ];

@@ -6,7 +6,8 @@ use inkling_network::{
     Requantize, Shape, Weights,
 };
 
-/// A network of 20×20 images with these layers, the last one logits, its integers from a small generator.
+/// A network of 20×20 images with these layers, the last one logits, its integers from a small generator. `Naive` takes
+/// it if each layer has more than 512 weights.
 pub(crate) fn tiny_model(seed: u64, widths: &[u16]) -> Model {
     let mut state = seed;
     // Knuth's MMIX generator; its high bits are good enough.

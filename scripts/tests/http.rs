@@ -130,14 +130,13 @@ async fn embedded(contract: Contract) -> Deployment {
 
 /// Arguments that choose contract and model, and JSON.
 fn choice(contract: Contract) -> String {
-    format!("--model mlp-32-16 --json --contract {}", contract.to_string().to_lowercase())
+    format!("--model mlp-32-16 --json --contract {}", contract.argument())
 }
 
 #[tokio::test]
-#[ignore = "written for format 1"]
 async fn the_gas_over_http_is_the_embedded_chains() {
     let out = env::temp_dir().join(format!("inkling-http-{}", id()));
-    for contract in [Contract::Stylus, Contract::Packed] {
+    for contract in [Contract::Stylus, Contract::StylusCode, Contract::Packed] {
         let server = Server::start();
         let (url, choice) = (&server.url, choice(contract));
         let deploy = format!("deploy {choice} --rpc {url} --private-key-env {KEY}");

@@ -142,7 +142,7 @@ fn longest() -> Vec<Layer> {
     let conv = |k: u8| {
         let weights = Weights::ALL[usize::from(k) % 5];
         let bias = Bias { width: BiasWidth::Bits4, shift: k % 3 };
-        let (kernel, padding) = if k % 2 == 0 { (3, 1) } else { (1, 0) };
+        let (kernel, padding) = if k.is_multiple_of(2) { (3, 1) } else { (1, 0) };
         let conv = Conv { outputs: 2, kernel, padding, weights, bias, ..CONV };
         Conv { requantize: requantize(k), ..conv }.into()
     };

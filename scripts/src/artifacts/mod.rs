@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// Folder of the programs with a model baked in.
 const BAKED_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../contract/artifacts/baked");
 
+/// The most bytes of an account's code (EIP-170).
+const MAX_CODE: usize = 24_576;
+
 /// A file of the Stylus contract's artifacts.
 macro_rules! stylus_file {
     ($include:ident, $name:literal) => {
@@ -65,6 +68,14 @@ pub enum Error {
         /// Why it cannot be read.
         source: std::io::Error,
     },
+    /// The program does not fit into an account.
+    #[error("the {contract} program has {got} bytes, an account holds at most {MAX_CODE}")]
+    TooLarge {
+        /// The contract.
+        contract: Contract,
+        /// Bytes of its code.
+        got: usize,
+    },
 }
 
 /// The program of a contract; a baked one is that of the model of this name.
@@ -112,7 +123,7 @@ pub fn stylus_profile() -> Result<StylusProgram, Error> {
 /// The Stylus program with the model of this name in it.
 ///
 /// # Errors
-/// [`Error::NotBaked`] where there is none; others of [`Error`] where it is damaged.
+/// [`Error::NotBaked`] where there is none, [`Error::TooLarge`] where the model is too large for it; others of [`Error`] where it is damaged.
 pub fn baked(model: &str) -> Result<StylusProgram, Error> {
     let read = |extension: &str| {
         let path = Path::new(BAKED_DIR).join(format!("{model}.{extension}"));

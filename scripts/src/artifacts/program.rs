@@ -1,6 +1,6 @@
 //! A built program: its bytes, how they were built, and the init code that creates a contract of them.
 
-use super::{Contract, Error};
+use super::{Contract, Error, MAX_CODE};
 use crate::abi::stylus_constructorCall;
 use alloy::{
     primitives::{Address, Bytes, hex},
@@ -67,6 +67,9 @@ impl StylusProgram {
         let code = inkling_devnode::stylus::compress(wasm);
         // Brotli's encoders differ by some bytes: what counts is what is deployed.
         build.compressed_bytes = code.len();
+        if code.len() > MAX_CODE {
+            return Err(Error::TooLarge { contract, got: code.len() });
+        }
         Ok(Self { code, build })
     }
 
@@ -124,6 +127,23 @@ mod tests {
         assert!(matches!(new(b"abd", description), Err(Error::Checksum { .. })));
         let error = new(b"abc", "{}").unwrap_err();
         assert!(matches!(error, Error::Description { contract: Contract::Stylus, .. }));
+    }
+
+    #[test]
+    fn a_program_that_no_account_holds_is_refused() {
+        // Bytes of a generator, which do not compress.
+        let mut state = 1u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let wasm: Vec<u8> = (0..30_000).map(|_| next()).collect();
+        let description = format!(
+            r#"{{"sha256": "{}", "bytes": 30000, "compressed_bytes": 0, "rustc": "", "wasm_opt": ""}}"#,
+            hex_digest(&wasm)
+        );
+        let error = StylusProgram::new(Contract::StylusBaked, &wasm, &description).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { got: 30_000.., .. }), "{error}");
     }
 
     #[test]

@@ -28,15 +28,11 @@ use alloy::{
     sol_types::SolCall,
 };
 use error::said;
-use inkling_devnode::{Chain, ChainConfig, Embedded, Node, TxOutcome, TxRequest, arbos};
-use serde_json::json;
+use inkling_devnode::{Chain, ChainConfig, Embedded, Node, arbos};
 use std::time::Duration;
 
 /// How long a receipt is waited for.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// Gas of a call that is to be under no limit.
-const UNLIMITED: u64 = 1 << 40;
 
 /// A chain and an account on it.
 #[derive(Clone)]
@@ -184,28 +180,6 @@ impl Connection {
     pub async fn call_raw(&self, request: &Request) -> Result<Bytes, Error> {
         let asked = self.provider.call(self.tx(request)).block(BlockId::latest());
         asked.await.map_err(|e| said(request.what, e))
-    }
-
-    /// What comes of a request without a transaction, under no limit of gas, neither a transaction's nor `eth_call`'s;
-    /// `None` on an endpoint, whose limits are its own.
-    pub fn simulate(&self, request: &Request) -> Option<TxOutcome> {
-        let node = self.node.as_ref()?;
-        let to = request.to.into_to()?;
-        let from = self.sender.unwrap_or_default();
-        let call = TxRequest::call(from, to, request.data.clone());
-        node.read().call(&TxRequest { gas_limit: UNLIMITED, ..call }).ok()
-    }
-
-    /// The hostios of a Stylus program in a call with this much gas, as `debug_traceCall` tells them.
-    ///
-    /// # Errors
-    /// [`Error::Transport`], also where the node has no `stylusTracer`.
-    pub async fn trace(&self, request: &Request, gas: u64) -> Result<Trace, Error> {
-        let method = "debug_traceCall";
-        let tx = self.tx(&Request { gas: Some(gas), ..request.clone() });
-        let params = (tx, "latest", json!({ "tracer": "stylusTracer" }));
-        let hostios = self.provider.raw_request(method.into(), params).await;
-        Ok(Trace { hostios: hostios.map_err(|e| said(method, e))? })
     }
 
     /// `eth_estimateGas`.

@@ -1,8 +1,15 @@
-//! What a Stylus program asked its host for, and the ink that it had before and after.
+//! Looking inside: what a Stylus program asked its host for, and the ink that it had before and after; and calls without
+//! any limit of gas.
 
-use alloy::primitives::Bytes;
+use super::{Connection, Error, Request, error::said};
+use alloy::{primitives::Bytes, providers::Provider};
+use inkling_devnode::{TxOutcome, TxRequest};
 use serde::Deserialize;
+use serde_json::json;
 use std::collections::HashSet;
+
+/// Gas of a call that is to be under no limit.
+const UNLIMITED: u64 = 1 << 40;
 
 /// A hostio that a program called.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -53,6 +60,30 @@ impl Trace {
     pub fn slots(&self) -> usize {
         let loads = self.hostios.iter().filter(|hostio| hostio.name == "storage_load_bytes32");
         loads.map(|load| &load.args).collect::<HashSet<_>>().len()
+    }
+}
+
+impl Connection {
+    /// What comes of a request without a transaction, under no limit of gas, neither a transaction's nor `eth_call`'s;
+    /// `None` on an endpoint, whose limits are its own.
+    pub fn simulate(&self, request: &Request) -> Option<TxOutcome> {
+        let node = self.node.as_ref()?;
+        let to = request.to.into_to()?;
+        let from = self.sender.unwrap_or_default();
+        let call = TxRequest::call(from, to, request.data.clone());
+        node.read().call(&TxRequest { gas_limit: UNLIMITED, ..call }).ok()
+    }
+
+    /// The hostios of a Stylus program in a call with this much gas, as `debug_traceCall` tells them.
+    ///
+    /// # Errors
+    /// [`Error::Transport`], also where the node has no `stylusTracer`.
+    pub async fn trace(&self, request: &Request, gas: u64) -> Result<Trace, Error> {
+        let method = "debug_traceCall";
+        let tx = self.tx(&Request { gas: Some(gas), ..request.clone() });
+        let params = (tx, "latest", json!({ "tracer": "stylusTracer" }));
+        let hostios = self.provider.raw_request(method.into(), params).await;
+        Ok(Trace { hostios: hostios.map_err(|e| said(method, e))? })
     }
 }
 

@@ -207,9 +207,8 @@ mod tests {
     use crate::{classifier::Classifier, testing::tiny_model};
 
     #[tokio::test]
-    #[ignore = "written for format 1"]
     async fn every_contract_holds_a_random_network() {
-        let model = tiny_model(3, &[8, 10]);
+        let model = tiny_model(3, &[8, 65]);
         let mut image = [0; 400];
         (100..150).for_each(|at| image[at] = at as u8);
         for contract in Contract::UPLOADED {
@@ -218,7 +217,7 @@ mod tests {
             let names: Vec<&str> = deployment.steps.iter().map(|step| &step.name[..]).collect();
             assert_eq!(names[1..], ["begin", "upload", "finalize"], "{contract}");
             assert_eq!(deployment.data_fee_wei.is_zero(), !contract.is_stylus());
-            // 104 words: 4 chunks.
+            // 120 words: 4 chunks.
             let transactions = if contract == Contract::Naive { 4 } else { 1 };
             assert_eq!(deployment.transactions("upload"), transactions);
             let classifier = Classifier { chain, address: deployment.address };

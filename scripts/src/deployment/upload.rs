@@ -199,9 +199,8 @@ mod tests {
     }
 
     #[tokio::test]
-    #[ignore = "written for format 1"]
     async fn an_upload_with_a_wrong_chunk_is_made_anew() {
-        let model = tiny_model(4, &[8, 10]);
+        let model = tiny_model(4, &[8, 65]);
         for contract in Contract::UPLOADED {
             let chain = Connection::embedded().await.unwrap();
             let Deployment { address, .. } = create(&chain, contract, &model).await.unwrap();

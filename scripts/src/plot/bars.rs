@@ -89,12 +89,11 @@ mod tests {
     use crate::plot::{colours, size};
 
     #[test]
-    #[ignore = "written for format 1"]
     fn bars_are_a_picture() {
         let gas = Stats { min: 300_000, mean: 500_000, max: 700_000 };
         let bar = Bar { label: "Stylus".into(), gas, colour: colours::STYLUS };
         let group = Group { heading: "mlp-64".into(), bars: vec![bar] };
-        assert_eq!(size(&bars("title", "subtitle", &[group]).unwrap()), (2400, 532));
+        assert_eq!(size(&bars("title", "subtitle", &[group]).unwrap()), (2400, 512));
         assert_eq!(size(&bars("nothing", "", &[]).unwrap()).0, 2400);
     }
 }

@@ -4,7 +4,7 @@
 //! 99 % to 99.5 % is as long as that from 98 % to 99 %. Each model is a line of its own, with a point for each contract: so
 //! a model's name stands once, beside the plot.
 
-use super::{Canvas, Error, INK, MUTED, RULE, colour, colours, png, short};
+use super::{Canvas, Error, INK, MUTED, RULE, colour, colours, png, short, spread};
 use crate::{
     artifacts::Contract,
     report::{Frontier, Original, Point},
@@ -19,8 +19,11 @@ const TOP: i32 = 150;
 const HEIGHTS: [i32; 2] = [470, 110];
 /// Between panels, for the heading of the lower one.
 const GAP: i32 = 44;
-/// Least distance between labels.
-const LABEL: i32 = 20;
+/// Least distance between lines, and between labels of an axis.
+const LABEL: i32 = 22;
+
+/// Colour of the line that leads from a model's points to its name.
+const THREAD: RGBColor = RGBColor(165, 172, 180);
 
 /// Accuracies that may have a label, in hundredths of a percent.
 const TICKS: [u32; 13] =
@@ -60,8 +63,8 @@ pub fn frontier(frontier: &Frontier) -> Result<Vec<u8>, Error> {
     };
     png((WIDTH, bottom.max(TOP) + 70), |canvas| {
         canvas.text("Accuracy against gas", (40, 40), 30, INK, HPos::Left)?;
-        let subtitle = "Whole transactions, mean over the first test images, Stylus cached; accuracy on all 10,000. \
-                        Both axes logarithmic (accuracy: the share of errors)";
+        let subtitle = "Mean gas of whole transactions, Stylus cached; accuracy on all 10,000 test images; close \
+                        lines are drawn apart";
         canvas.text(subtitle, (40, 72), 16, MUTED, HPos::Left)?;
         legend(canvas, frontier)?;
         let mut top = TOP;
@@ -85,7 +88,8 @@ pub fn frontier(frontier: &Frontier) -> Result<Vec<u8>, Error> {
                 canvas.rectangle((x(gas), bottom - 5), (x(gas) + 1, bottom), RULE)?;
             }
         }
-        canvas.text("gas", ((LEFT + RIGHT) / 2, bottom + 46), 16, MUTED, HPos::Center)
+        let axes = "gas (logarithmic axis; that of accuracy, too, by the share of errors)";
+        canvas.text(axes, ((LEFT + RIGHT) / 2, bottom + 46), 16, MUTED, HPos::Center)
     })
 }
 
@@ -154,20 +158,21 @@ fn panel(
             above = at;
         }
     }
+    // Two models that are as good as each other would be drawn over each other.
     let rows: Vec<i32> = lines.iter().map(|line| y(line.errors())).collect();
-    let bound = bound(lines);
-    let bound: Vec<(i32, i32)> = bound.iter().map(|line| (x(line.0), y(line.1))).collect();
+    let rows = spread(&rows, LABEL);
+    let bound = bound(lines).into_iter().map(|(gas, index)| (x(gas), rows[index]));
+    let bound: Vec<(i32, i32)> = bound.collect();
     if bound.len() > 1 {
         canvas.line(&bound, INK)?;
     }
-    for ((line, &row), label) in lines.iter().zip(&rows).zip(spread(&rows, LABEL)) {
+    for (line, &row) in lines.iter().zip(&rows) {
         let least = line.gas().map(x).min().unwrap_or(LEFT);
-        canvas.rectangle((least, row), (RIGHT, row + 1), MUTED)?;
-        canvas.line(&[(RIGHT, row), (RIGHT + 14, label)], MUTED)?;
+        canvas.rectangle((least, row), (RIGHT + 12, row + 1), THREAD)?;
         let text = format!("{}  {:.2} %", line.label, 100.0 * line.accuracy);
-        canvas.text(&text, (RIGHT + 20, label), 17, INK, HPos::Left)?;
+        canvas.text(&text, (RIGHT + 20, row), 17, INK, HPos::Left)?;
         if let Some(floor) = line.floor {
-            canvas.rectangle((x(floor) - 1, row - 10), (x(floor) + 1, row + 10), INK)?;
+            canvas.rectangle((x(floor) - 1, row - 13), (x(floor) + 1, row + 13), INK)?;
         }
         // The dearest first: of two that touch, the cheaper one is on top.
         let mut points = line.points.clone();
@@ -182,34 +187,19 @@ fn panel(
     Ok(())
 }
 
-/// Gas and errors of the floors that no other is below and left of, from the cheapest on.
-fn bound(lines: &[Line<'_>]) -> Vec<(u64, f64)> {
-    let mut floors: Vec<(u64, f64)> =
-        lines.iter().filter_map(|line| Some((line.floor?, line.errors()))).collect();
-    floors.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let mut least = f64::INFINITY;
-    floors.retain(|(_, errors)| {
-        let better = *errors < least;
-        least = least.min(*errors);
+/// The floors than which none is both cheaper and better, from the cheapest on, each with the index of its line. The
+/// lines' accuracies descend.
+fn bound(lines: &[Line<'_>]) -> Vec<(u64, usize)> {
+    let floors = lines.iter().enumerate().filter_map(|(index, line)| Some((line.floor?, index)));
+    let mut floors: Vec<(u64, usize)> = floors.collect();
+    floors.sort();
+    let mut best = usize::MAX;
+    floors.retain(|(_, index)| {
+        let better = *index < best;
+        best = best.min(*index);
         better
     });
     floors
-}
-
-/// Positions at least `gap` apart and near to these, which ascend.
-fn spread(positions: &[i32], gap: i32) -> Vec<i32> {
-    let mut placed: Vec<i32> = positions.to_vec();
-    // Each pass moves neighbours that are too near apart by half of what lacks, upwards and downwards.
-    for _ in 0..100 {
-        for k in 1..placed.len() {
-            let lacking = gap - (placed[k] - placed[k - 1]);
-            if lacking > 0 {
-                placed[k - 1] -= lacking / 2;
-                placed[k] += lacking - lacking / 2;
-            }
-        }
-    }
-    placed
 }
 
 /// A point: the shape says what kind of program, the colour which.
@@ -271,13 +261,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn labels_keep_their_distance() {
-        assert_eq!(spread(&[10, 40, 80], 20), [10, 40, 80]);
-        assert_eq!(spread(&[10, 20], 20), [5, 25]);
-        let placed = spread(&[100, 100, 101, 300], 20);
-        assert!(placed.windows(2).all(|pair| pair[1] - pair[0] >= 19), "{placed:?}");
-        assert!(spread(&[], 20).is_empty());
+    fn frontier_of(points: Vec<Point>) -> Frontier {
+        Frontier { points, absent: Vec::new(), original: Original::published() }
     }
 
     #[test]
@@ -287,21 +272,18 @@ mod tests {
             point("b", "mnist", 9_800, Contract::Stylus, 100_000),
             point("c", "mnist", 9_950, Contract::Stylus, 200_000),
         ];
-        let frontier = Frontier { points: points.to_vec(), original: Original::published() };
+        let frontier = frontier_of(points.to_vec());
         let gas: Vec<u64> = bound(&lines(&frontier, "mnist")).iter().map(|b| b.0).collect();
         assert_eq!(gas, [40_000, 100_000]);
     }
 
     #[test]
     fn it_is_a_picture() {
-        let original = Original::published();
-        let empty = Frontier { points: Vec::new(), original: original.clone() };
-        assert_eq!(size(&super::frontier(&empty).unwrap()).0, 2_400);
+        assert_eq!(size(&frontier(&frontier_of(Vec::new())).unwrap()).0, 2_400);
         let mnist = point("small", "mnist", 9_920, Contract::Stylus, 90_000);
         let fashion = point("fashion", "fashion-mnist", 9_000, Contract::Yul, 900_000);
-        let one = Frontier { points: vec![mnist.clone()], original: original.clone() };
-        let two = Frontier { points: vec![mnist, fashion], original };
-        let heights = [one, two].map(|frontier| size(&super::frontier(&frontier).unwrap()).1);
+        let pictures = [vec![mnist.clone()], vec![mnist, fashion]].map(frontier_of);
+        let heights = pictures.map(|points| size(&frontier(&points).unwrap()).1);
         assert_eq!(heights, [1_380, 1_688]);
     }
 }

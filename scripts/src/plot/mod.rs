@@ -4,10 +4,12 @@
 //! on every machine.
 
 mod bars;
+mod comparison;
 mod frontier;
 mod histogram;
 
 pub use bars::{Bar, Group, bars};
+pub use comparison::comparison;
 pub use frontier::frontier;
 pub use histogram::histogram;
 
@@ -124,7 +126,9 @@ impl Canvas<'_> {
     ) -> Result<(), Error> {
         let style = TextStyle::from((FAMILY, size * SCALE as u32).into_font()).color(&colour);
         let style = style.pos(Pos::new(side, VPos::Center));
-        self.area.draw_text(text, &style, (at.0 * SCALE, at.1 * SCALE)).map_err(draw)
+        // The font's digits and capitals, not its accents and tails, are to be in the middle.
+        let down = size as i32 / 6;
+        self.area.draw_text(text, &style, (at.0 * SCALE, at.1 * SCALE + down)).map_err(draw)
     }
 }
 
@@ -161,6 +165,22 @@ fn short(gas: u64) -> String {
     }
 }
 
+/// Positions at least `gap` apart and near to these, which ascend.
+fn spread(positions: &[i32], gap: i32) -> Vec<i32> {
+    let mut placed: Vec<i32> = positions.to_vec();
+    // Each pass moves neighbours that are too near apart by half of what lacks, upwards and downwards.
+    for _ in 0..100 {
+        for k in 1..placed.len() {
+            let lacking = gap - (placed[k] - placed[k - 1]);
+            if lacking > 0 {
+                placed[k - 1] -= lacking / 2;
+                placed[k] += lacking - lacking / 2;
+            }
+        }
+    }
+    placed
+}
+
 /// Width and height of a picture.
 #[cfg(test)]
 fn size(png: &[u8]) -> (u32, u32) {
@@ -171,6 +191,15 @@ fn size(png: &[u8]) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_keep_their_distance() {
+        assert_eq!(spread(&[10, 40, 80], 20), [10, 40, 80]);
+        assert_eq!(spread(&[10, 20], 20), [5, 25]);
+        let placed = spread(&[100, 100, 101, 300], 20);
+        assert!(placed.windows(2).all(|pair| pair[1] - pair[0] >= 19), "{placed:?}");
+        assert!(spread(&[], 20).is_empty());
+    }
 
     #[test]
     fn axis_labels() {

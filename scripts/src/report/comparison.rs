@@ -140,8 +140,8 @@ pub struct Means {
     pub transaction: u64,
     /// Less 21,000 and the calldata.
     pub execution: u64,
-    /// Less reads.
-    pub compute: u64,
+    /// Less reads; not known of `Naive`.
+    pub compute: Option<u64>,
 }
 
 /// A contract beside its twin, over the first images that both classified. Compute gas of a Stylus program, which is

@@ -22,7 +22,7 @@ impl Comparison {
              own on the embedded chain; execution gas is the same less 21,000 and the calldata. Each digit and all \
              logits were compared with the reference: column *agree*. A contract that takes much gas classifies fewer \
              images. *Estimate* is by how much `eth_estimateGas` exceeds the transaction, over the first images only. \
-             *Batch* is the gas an image of a transaction that classifies {BATCH}.\n\n\
+             *Batch* is the gas an image of a transaction that classifies {BATCH}, if a transaction gets that much.\n\n\
              The *floor* is 21,000, the calldata, 2,100 for each slot read and, with weights in code, 2,600 for the \
              account that holds them. *Slots* are slot 0, those of a long header and the words that the native kernel \
              asks for; the traces of Stylus programs show the same number. *Compute* is execution gas less reads: of a \
@@ -123,7 +123,7 @@ impl Comparison {
             let label =
                 row.best().map_or(String::new(), |best| best.label(row.deployment.contract));
             let reads = row.reads;
-            let ratios = row.twin.map_or([None; 3], |twin| twin.ratios().map(Some));
+            let ratios = row.twin.map_or([None; 3], |twin| twin.ratios());
             let mut cells = vec![
                 label,
                 reads.map_or(NONE.into(), |reads| thousands(reads.floor)),
@@ -194,7 +194,9 @@ impl Comparison {
         }
         for Refusal { contract, reason, .. } in self.refusals.iter().filter(|r| r.model == model) {
             let takes = match contract {
-                Contract::Naive => " (it takes dense layers of 8-bit weights only)",
+                Contract::Naive => {
+                    " (it takes dense layers of more than 512 weights, of 8 bits, only)"
+                }
                 _ => "",
             };
             notes += &format!("* {contract}: {reason}{takes}.\n");
@@ -268,14 +270,14 @@ impl Comparison {
 
 impl Twin {
     /// Its transaction, execution and compute gas over the twin's.
-    pub fn ratios(&self) -> [f64; 3] {
+    pub fn ratios(&self) -> [Option<f64>; 3] {
         let Self { own, twin, .. } = self;
-        let pairs = [
-            (own.transaction, twin.transaction),
-            (own.execution, twin.execution),
-            (own.compute, twin.compute),
-        ];
-        pairs.map(|(own, twin)| own as f64 / twin.max(1) as f64)
+        let ratio = |own: u64, twin: u64| own as f64 / twin.max(1) as f64;
+        [
+            Some(ratio(own.transaction, twin.transaction)),
+            Some(ratio(own.execution, twin.execution)),
+            own.compute.zip(twin.compute).map(|(own, twin)| ratio(own, twin)),
+        ]
     }
 }
 

@@ -1,7 +1,7 @@
 //! The frontier: accuracy against gas, for each model in each contract. Made of a [`Comparison`], measured nowhere else.
 
 use super::{
-    comparison::{Comparison, Original, Twin},
+    comparison::{Comparison, Original, Refusal, Twin},
     comparison_tables::decimals,
     table::{percent, table, thousands},
 };
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct Frontier {
     /// The points, model by model.
     pub points: Vec<Point>,
+    /// Contracts that do not take a model, or not in a transaction.
+    pub absent: Vec<Refusal>,
     /// What the original project reports of itself.
     pub original: Original,
 }
@@ -71,7 +73,14 @@ impl Frontier {
                 });
             }
         }
-        Self { points, original: comparison.original.clone() }
+        let dear = comparison.rows.iter().filter(|row| row.best().is_none());
+        let dear = dear.map(|row| Refusal {
+            contract: row.deployment.contract,
+            model: row.deployment.model.clone(),
+            reason: format!("needs {} gas", thousands(row.too_dear.unwrap_or_default())),
+        });
+        let absent = comparison.refusals.iter().cloned().chain(dear).collect();
+        Self { points, absent, original: comparison.original.clone() }
     }
 
     /// The report for people; `name` is the plot's, without `.png`.
@@ -81,9 +90,27 @@ impl Frontier {
              Made by `inkling compare` of the figures in [compare.md](compare.md), which says what they mean. Accuracy is \
              over the whole test set, gas the mean of transactions with an image each. *÷ Yul* is Stylus over the \
              strongest Solidity of the same home (of baked weights: with weights in code), by gas of the transaction, \
-             by execution gas and by compute gas.\n\n{}\n![Accuracy against gas]({name}.png)\n",
-            self.table()
+             by execution gas and by compute gas.\n\n{}\n{}![Accuracy against gas]({name}.png)\n",
+            self.table(),
+            self.notes(),
         )
+    }
+
+    fn notes(&self) -> String {
+        let line = |absent: &Refusal| {
+            let Refusal { contract, model, reason } = absent;
+            format!("{contract} with {model} ({reason})")
+        };
+        match self.absent.as_slice() {
+            [] => String::new(),
+            absent => {
+                let list: Vec<String> = absent.iter().map(line).collect();
+                format!(
+                    "Not there, because a contract does not take the model or no transaction gets the gas: {}.\n\n",
+                    list.join(", ")
+                )
+            }
+        }
     }
 
     /// The table alone.
@@ -103,7 +130,7 @@ impl Frontier {
         ];
         let row = |point: &Point| {
             let ratios = point.twin.filter(|_| point.contract.is_stylus());
-            let ratios = ratios.map_or([None; 3], |twin| twin.ratios().map(Some));
+            let ratios = ratios.map_or([None; 3], |twin| twin.ratios());
             let over = point.floor.map(|floor| point.gas as f64 / floor.max(1) as f64);
             let mut cells = vec![
                 point.model.clone(),
@@ -141,8 +168,8 @@ mod tests {
 
     #[test]
     fn points_in_words() {
-        let own = Means { transaction: 60_000, execution: 40_000, compute: 5_000 };
-        let twin = Means { transaction: 300_000, execution: 280_000, compute: 200_000 };
+        let own = Means { transaction: 60_000, execution: 40_000, compute: Some(5_000) };
+        let twin = Means { transaction: 300_000, execution: 280_000, compute: Some(200_000) };
         let stylus = Point {
             model: "small".into(),
             data: "mnist".into(),
@@ -161,7 +188,10 @@ mod tests {
             twin: Some(Twin { images: 9, own: twin, twin }),
             ..stylus.clone()
         };
-        let frontier = Frontier { points: vec![stylus, yul], original: Original::published() };
+        let (contract, model) = (Contract::Packed, "small".into());
+        let absent = vec![Refusal { contract, model, reason: "needs 40,000,000 gas".into() }];
+        let (points, original) = (vec![stylus, yul], Original::published());
+        let frontier = Frontier { points, absent, original };
         let expected = "\
 | model    |  data | accuracy | words | contract |        gas | not cached | ÷ floor | ÷ Yul | execution | compute |
 | -------- | ----: | -------: | ----: | -------: | ---------: | ---------: | ------: | ----: | --------: | ------: |
@@ -170,7 +200,9 @@ mod tests {
 | original | mnist |  93.80 % |     – | Solidity | 41,036,311 |          – |       – |     – |         – |       – |
 ";
         assert_eq!(frontier.table(), expected);
-        assert!(frontier.markdown("frontier").ends_with("(frontier.png)\n"));
+        let page = frontier.markdown("frontier");
+        assert!(page.ends_with("(frontier.png)\n"));
+        assert!(page.contains("gets the gas: Packed with small (needs 40,000,000 gas).\n"));
         let json = serde_json::to_string(&frontier).unwrap();
         assert_eq!(serde_json::from_str::<Frontier>(&json).unwrap(), frontier);
     }

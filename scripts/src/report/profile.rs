@@ -120,13 +120,13 @@ impl Profile {
         let mut page = table(&header, &rows);
         let (ink, production) = (self.ink(), self.production_ink);
         page += &format!(
-            "\nMean of {} images. The program without marks takes {} ink ({:+.2} % of it are what the parts above add up \
-             to more or less; the marks took {}). A transaction: {} gas = {} for itself and the calldata + {} to start the \
-             program + {} of ink.\n",
+            "\nMean of {} images. The marks took {} ink, which is in no part. The program without them takes {} ink in all: \
+             the parts add up to {:.2} % of it. Its transaction takes {} gas: {} for itself and the calldata, {} to start the \
+             program, {} of ink.\n",
             thousands(self.samples as u64),
-            thousands(production),
-            100.0 * (ink as f64 / production.max(1) as f64 - 1.0),
             thousands(self.mark_ink),
+            thousands(production),
+            100.0 * ink as f64 / production.max(1) as f64,
             thousands(self.production_gas),
             thousands(self.intrinsic_gas),
             thousands(self.start_gas),
