@@ -8,7 +8,8 @@
 //
 // The environment says which compiler (RUSTC) and linker (CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER): see
 // tools/setup-wasm.sh. The standard library is built along with the contract, from the compiler's own sources, without
-// panic messages (panic=immediate-abort): that takes a sixth off the program, and a program pays gas for its length.
+// panic messages (panic=immediate-abort) and the places they name (location-detail=none): that takes a sixth off the program,
+// and a program pays gas for its length, and each call for its data.
 // Paths of this machine are taken out, so that the bytes depend on sources and toolchain alone.
 
 import { execFileSync } from 'node:child_process';
@@ -22,7 +23,7 @@ import { brotliCompressSync, constants } from 'node:zlib';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = dirname(HERE);
 const TARGET = 'wasm32-unknown-unknown';
-const RUST_FLAGS = ['-Zunstable-options', '-Cpanic=immediate-abort'];
+const RUST_FLAGS = ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zlocation-detail=none'];
 const cargoFlags = (packages, features) => ['--profile', 'contract', '--lib', '--locked', ...packages.flatMap((name) => ['-p', name]),
   ...(features.length ? ['--features', features.join()] : []), '--target', TARGET, '-Zbuild-std=std,panic_abort'];
 const STYLUS_TOML = readFileSync(join(HERE, 'Stylus.toml'), 'utf8');

@@ -7,9 +7,10 @@ import {IClassifier} from "./IClassifier.sol";
 uint256 constant DENSE = 1;
 uint256 constant CONVOLUTION = 2;
 uint256 constant MAX_POOLING = 3;
-uint256 constant SUM_POOLING = 4;
+uint256 constant SHIFTED_SUM_POOLING = 4;
 uint256 constant AGAIN = 5;
 uint256 constant LOGITS = 6;
+uint256 constant SUM_POOLING = 7;
 uint256 constant MAX_LAYERS = 32;
 
 /// @dev The weight format with five weights of −1, 0, 1 to a byte. In the others, its number is the bits of a weight.
@@ -19,7 +20,7 @@ uint256 constant TERNARY = 5;
 struct Layer {
     /// Its place in the network, from 0.
     uint256 index;
-    /// Its kind, where `AGAIN` has become `CONVOLUTION`.
+    /// Its kind, where `AGAIN` has become `CONVOLUTION`, and `SHIFTED_SUM_POOLING` `SUM_POOLING`.
     uint256 kind;
     // What comes in: planes, rows, columns, the largest value that there can be.
     uint256 planes;
@@ -132,7 +133,7 @@ library Header {
         if (kind == DENSE) return record << 32 >> 254 == 0 ? 8 : 6;
         if (kind == CONVOLUTION) return record << 40 >> 254 == 0 ? 9 : 7;
         if (kind == LOGITS) return 3;
-        return kind == SUM_POOLING ? 2 : 1;
+        return kind == SHIFTED_SUM_POOLING ? 2 : 1;
     }
 
     /// @notice The kind of the record at `offset`.
@@ -225,9 +226,11 @@ library Header {
         unchecked {
             uint256 kind = layer.kind;
             uint256 argument = _bits(record, 4, 4);
+            if (kind == SHIFTED_SUM_POOLING) {
+                (kind, layer.kind, layer.shift) = (SUM_POOLING, SUM_POOLING, _bits(record, 8, 8));
+            }
             if (kind == MAX_POOLING || kind == SUM_POOLING) {
                 (layer.outputs, layer.kernel, layer.stride) = (layer.planes, argument, argument);
-                if (kind == SUM_POOLING) layer.shift = _bits(record, 8, 8);
                 return;
             }
             layer.format = argument;
@@ -344,9 +347,9 @@ library Header {
             _require(layers.length != MAX_LAYERS, offset);
             uint256 first = _uint8(header, offset);
             (uint256 kind, uint256 argument) = (first >> 4, first & 15);
-            if (kind == MAX_POOLING || kind == SUM_POOLING) {
+            if (kind == MAX_POOLING || kind == SUM_POOLING || kind == SHIFTED_SUM_POOLING) {
                 _require(argument >= 2, offset);
-                if (kind == SUM_POOLING) _require(_uint8(header, offset + 1) <= 8, offset + 1);
+                if (kind == SHIFTED_SUM_POOLING) _require(_within(_uint8(header, offset + 1), 8), offset + 1);
             } else if (kind == AGAIN) {
                 _require(argument < layers.length && _kindOf(header, argument) == CONVOLUTION, offset);
             } else {

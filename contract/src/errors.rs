@@ -1,184 +1,205 @@
 //! Every refusal of the contract, as `IClassifier.sol` declares it.
 //!
-//! They are encoded by hand: each is a selector and at most two words, and what the SDK derives instead would be a tenth of the
-//! program.
+//! A refusal is encoded where it is made: a selector and at most two words. An enum of them, which has to be passed on and
+//! told apart at the end, would be a twentieth of the program.
 
 use alloc::vec::Vec;
 
-#[cfg(test)]
-use alloy_primitives::Address;
-use alloy_primitives::{B256, U256};
-use alloy_sol_types::{SolError, sol};
-#[cfg(feature = "export-abi")]
-use stylus_sdk::prelude::*;
+use alloy_sol_types::SolError;
+use inkling_network::HeaderError;
+use inkling_network::pack::Word;
 
-sol! {
-    error ZeroOwner();
-    error NotOwner(address caller);
-    error NotPendingOwner(address caller);
-    error ModelNotReady(uint8 state);
-    error NotUploading(uint8 state);
-    error ModelIsFrozen();
-    error BadHeader(uint16 offset);
-    error ModelTooLarge(uint32 words, uint32 limit);
-    error BadImageLength(uint256 got, uint256 expected);
-    error BadBatchLength(uint256 got, uint256 imageLength);
-    error ChunkOutOfRange(uint32 index, uint32 chunks);
-    error BadChunkLength(uint256 got, uint256 expected);
-    error ChunksMissing(uint32 missing);
-    error HashMismatch(bytes32 got, bytes32 expected);
-    error NoDataAccount();
-}
+use crate::abi::IClassifier::*;
+use crate::router::word;
 
-/// A refusal; state is as it was before.
-#[cfg_attr(feature = "export-abi", derive(SolidityError))]
-pub enum Error {
-    /// The owner given to the constructor is the zero address.
-    ZeroOwner(ZeroOwner),
-    /// The caller is not the owner.
-    NotOwner(NotOwner),
-    /// The caller is not the address that ownership was offered to.
-    NotPendingOwner(NotPendingOwner),
-    /// Inference or a freeze was asked for while the model is in this state.
-    ModelNotReady(ModelNotReady),
-    /// A chunk or the end of an upload came while no upload is under way.
-    NotUploading(NotUploading),
-    /// The model was frozen and cannot change any more.
-    ModelIsFrozen(ModelIsFrozen),
-    /// The header breaks a rule of `docs/format.md` at this offset.
-    BadHeader(BadHeader),
-    /// The model has more words than the contract holds.
-    ModelTooLarge(ModelTooLarge),
-    /// The image is not the size that the model expects.
-    BadImageLength(BadImageLength),
-    /// A batch must be a whole number of images.
-    BadBatchLength(BadBatchLength),
-    /// The model has no chunk of this index.
-    ChunkOutOfRange(ChunkOutOfRange),
-    /// The words are not whole chunks.
-    BadChunkLength(BadChunkLength),
-    /// `finalizeModel` came before all chunks did.
-    ChunksMissing(ChunksMissing),
-    /// What was uploaded is not what `beginModel` announced.
-    HashMismatch(HashMismatch),
-    /// The account for the words could not be created.
-    NoDataAccount(NoDataAccount),
-}
+/// What the contract reverts with: a selector and arguments, or nothing for malformed calldata. State is as it was before.
+pub struct Error(Vec<u8>);
 
-#[cfg(not(feature = "export-abi"))]
 impl From<Error> for Vec<u8> {
     fn from(error: Error) -> Self {
-        let low = |value: U256| value.as_limbs()[0];
-        let (selector, integers): (_, &[u64]) = match error {
-            Error::NotOwner(e) => return encode(NotOwner::SELECTOR, &[e.caller.into_word()]),
-            Error::NotPendingOwner(e) => {
-                return encode(NotPendingOwner::SELECTOR, &[e.caller.into_word()]);
-            }
-            Error::HashMismatch(e) => return encode(HashMismatch::SELECTOR, &[e.got, e.expected]),
-            Error::ZeroOwner(_) => (ZeroOwner::SELECTOR, &[]),
-            Error::ModelIsFrozen(_) => (ModelIsFrozen::SELECTOR, &[]),
-            Error::NoDataAccount(_) => (NoDataAccount::SELECTOR, &[]),
-            Error::ModelNotReady(e) => (ModelNotReady::SELECTOR, &[e.state.into()]),
-            Error::NotUploading(e) => (NotUploading::SELECTOR, &[e.state.into()]),
-            Error::BadHeader(e) => (BadHeader::SELECTOR, &[e.offset.into()]),
-            Error::ChunksMissing(e) => (ChunksMissing::SELECTOR, &[e.missing.into()]),
-            Error::ModelTooLarge(e) => (ModelTooLarge::SELECTOR, &[e.words.into(), e.limit.into()]),
-            Error::ChunkOutOfRange(e) => {
-                (ChunkOutOfRange::SELECTOR, &[e.index.into(), e.chunks.into()])
-            }
-            // Lengths are of memory: they fit 64 bits.
-            Error::BadImageLength(e) => (BadImageLength::SELECTOR, &[low(e.got), low(e.expected)]),
-            Error::BadBatchLength(e) => {
-                (BadBatchLength::SELECTOR, &[low(e.got), low(e.imageLength)])
-            }
-            Error::BadChunkLength(e) => (BadChunkLength::SELECTOR, &[low(e.got), low(e.expected)]),
-        };
-        let words: Vec<B256> = integers.iter().map(|&n| U256::from(n).into()).collect();
-        encode(selector, &words)
+        error.0
     }
 }
 
-/// The selector, then the arguments, a word each.
-#[cfg(not(feature = "export-abi"))]
-#[inline(never)]
-fn encode(selector: [u8; 4], arguments: &[B256]) -> Vec<u8> {
-    let mut bytes = selector.to_vec();
-    for argument in arguments {
-        bytes.extend_from_slice(&argument.0);
+impl Error {
+    /// An error without arguments.
+    fn new<E: SolError>() -> Self {
+        Self(E::SELECTOR.to_vec())
     }
-    bytes
+
+    fn with(mut self, argument: &Word) -> Self {
+        self.0.extend_from_slice(argument);
+        self
+    }
+
+    #[inline(never)]
+    fn with_integer(self, argument: usize) -> Self {
+        self.with(&word(argument as i64))
+    }
+}
+
+/// The owner given to the constructor is the zero address.
+pub fn zero_owner() -> Error {
+    Error::new::<ZeroOwner>()
+}
+
+/// The caller, an address as a word, is not the owner.
+pub fn not_owner(caller: &Word) -> Error {
+    Error::new::<NotOwner>().with(caller)
+}
+
+/// The caller, an address as a word, is not whom ownership was offered to.
+pub fn not_pending_owner(caller: &Word) -> Error {
+    Error::new::<NotPendingOwner>().with(caller)
+}
+
+/// Inference or a freeze was asked for while the model is in this state.
+pub fn not_ready(state: u8) -> Error {
+    Error::new::<ModelNotReady>().with_integer(state.into())
+}
+
+/// A chunk or the end of an upload came in this state, in which no upload is under way.
+pub fn not_uploading(state: u8) -> Error {
+    Error::new::<NotUploading>().with_integer(state.into())
+}
+
+/// The model was frozen and cannot change any more.
+pub fn is_frozen() -> Error {
+    Error::new::<ModelIsFrozen>()
+}
+
+/// The header breaks a rule of `docs/format.md` at an offset.
+pub fn bad_header(error: HeaderError) -> Error {
+    Error::new::<BadHeader>().with_integer(error.offset.into())
+}
+
+/// The model has more words than the contract holds.
+pub fn too_large(words: u32, limit: u32) -> Error {
+    Error::new::<ModelTooLarge>().with_integer(words as usize).with_integer(limit as usize)
 }
 
 /// An image of `got` bytes where `expected` were.
 pub fn bad_image_length(got: usize, expected: usize) -> Error {
-    Error::BadImageLength(BadImageLength { got: U256::from(got), expected: U256::from(expected) })
+    Error::new::<BadImageLength>().with_integer(got).with_integer(expected)
 }
 
 /// A batch of `got` bytes of images of `image_length` bytes.
 pub fn bad_batch_length(got: usize, image_length: usize) -> Error {
-    let (got, image_length) = (U256::from(got), U256::from(image_length));
-    Error::BadBatchLength(BadBatchLength { got, imageLength: image_length })
+    Error::new::<BadBatchLength>().with_integer(got).with_integer(image_length)
+}
+
+/// The model has only so many chunks.
+pub fn out_of_range(index: u32, chunks: u32) -> Error {
+    Error::new::<ChunkOutOfRange>().with_integer(index as usize).with_integer(chunks as usize)
 }
 
 /// Words of `got` bytes where a chunk of `expected` bytes begins.
 pub fn bad_chunk_length(got: usize, expected: usize) -> Error {
-    Error::BadChunkLength(BadChunkLength { got: U256::from(got), expected: U256::from(expected) })
+    Error::new::<BadChunkLength>().with_integer(got).with_integer(expected)
 }
 
-#[cfg(all(test, not(feature = "export-abi")))]
+/// `finalizeModel` came before so many chunks did.
+pub fn chunks_missing(missing: usize) -> Error {
+    Error::new::<ChunksMissing>().with_integer(missing)
+}
+
+/// What was uploaded is not what `beginModel` announced.
+pub fn hash_mismatch(got: &Word, expected: &Word) -> Error {
+    Error::new::<HashMismatch>().with(got).with(expected)
+}
+
+/// The account for the words could not be created.
+pub fn no_data_account() -> Error {
+    Error::new::<NoDataAccount>()
+}
+
+/// Calldata that no decoder understands.
+pub fn malformed() -> Error {
+    Error(Vec::new())
+}
+
+/// For `cargo stylus export-abi`.
+#[cfg(feature = "export-abi")]
+mod export {
+    use core::any::TypeId;
+
+    use stylus_sdk::abi::export::internal::{InnerType, InnerTypes};
+
+    use super::*;
+
+    fn inner<E: SolError + 'static>() -> InnerType {
+        let name = alloc::format!("error {};", E::SIGNATURE.replace(',', ", "));
+        InnerType { name, id: TypeId::of::<E>() }
+    }
+
+    impl InnerTypes for Error {
+        fn inner_types() -> Vec<InnerType> {
+            alloc::vec![
+                inner::<ZeroOwner>(),
+                inner::<NotOwner>(),
+                inner::<NotPendingOwner>(),
+                inner::<ModelNotReady>(),
+                inner::<NotUploading>(),
+                inner::<ModelIsFrozen>(),
+                inner::<BadHeader>(),
+                inner::<ModelTooLarge>(),
+                inner::<BadImageLength>(),
+                inner::<BadBatchLength>(),
+                inner::<ChunkOutOfRange>(),
+                inner::<BadChunkLength>(),
+                inner::<ChunksMissing>(),
+                inner::<HashMismatch>(),
+                inner::<NoDataAccount>(),
+            ]
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
+    use alloy_primitives::{Address, B256, U256};
+
     use super::*;
 
     #[test]
     fn encoded_as_alloy_does() {
-        let (got, expected) = (U256::from(7), U256::from(u64::MAX));
         let caller = Address::repeat_byte(0xab);
-        let hashes = HashMismatch { got: B256::repeat_byte(1), expected: B256::repeat_byte(2) };
+        let (got, expected) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        let (seven, large) = (U256::from(7), U256::from(70_000));
         for (error, encoded) in [
-            (Error::ZeroOwner(ZeroOwner {}), ZeroOwner {}.abi_encode()),
-            (Error::NotOwner(NotOwner { caller }), NotOwner { caller }.abi_encode()),
+            (zero_owner(), ZeroOwner {}.abi_encode()),
+            (not_owner(&caller.into_word()), NotOwner { caller }.abi_encode()),
+            (not_pending_owner(&caller.into_word()), NotPendingOwner { caller }.abi_encode()),
+            (not_ready(255), ModelNotReady { state: 255 }.abi_encode()),
+            (not_uploading(3), NotUploading { state: 3 }.abi_encode()),
+            (is_frozen(), ModelIsFrozen {}.abi_encode()),
+            (too_large(9, u32::MAX), ModelTooLarge { words: 9, limit: u32::MAX }.abi_encode()),
             (
-                Error::NotPendingOwner(NotPendingOwner { caller }),
-                NotPendingOwner { caller }.abi_encode(),
+                bad_image_length(7, 70_000),
+                BadImageLength { got: seven, expected: large }.abi_encode(),
             ),
             (
-                Error::ModelNotReady(ModelNotReady { state: 255 }),
-                ModelNotReady { state: 255 }.abi_encode(),
+                bad_batch_length(7, 70_000),
+                BadBatchLength { got: seven, imageLength: large }.abi_encode(),
             ),
+            (out_of_range(1, 2), ChunkOutOfRange { index: 1, chunks: 2 }.abi_encode()),
             (
-                Error::NotUploading(NotUploading { state: 3 }),
-                NotUploading { state: 3 }.abi_encode(),
+                bad_chunk_length(7, 70_000),
+                BadChunkLength { got: seven, expected: large }.abi_encode(),
             ),
-            (Error::ModelIsFrozen(ModelIsFrozen {}), ModelIsFrozen {}.abi_encode()),
-            (Error::BadHeader(BadHeader { offset: 255 }), BadHeader { offset: 255 }.abi_encode()),
-            (
-                Error::ModelTooLarge(ModelTooLarge { words: 9, limit: u32::MAX }),
-                ModelTooLarge { words: 9, limit: u32::MAX }.abi_encode(),
-            ),
-            (
-                Error::BadImageLength(BadImageLength { got, expected }),
-                BadImageLength { got, expected }.abi_encode(),
-            ),
-            (
-                Error::BadBatchLength(BadBatchLength { got, imageLength: expected }),
-                BadBatchLength { got, imageLength: expected }.abi_encode(),
-            ),
-            (
-                Error::ChunkOutOfRange(ChunkOutOfRange { index: 1, chunks: 2 }),
-                ChunkOutOfRange { index: 1, chunks: 2 }.abi_encode(),
-            ),
-            (
-                Error::BadChunkLength(BadChunkLength { got, expected }),
-                BadChunkLength { got, expected }.abi_encode(),
-            ),
-            (
-                Error::ChunksMissing(ChunksMissing { missing: 4 }),
-                ChunksMissing { missing: 4 }.abi_encode(),
-            ),
-            (Error::HashMismatch(hashes.clone()), hashes.abi_encode()),
-            (Error::NoDataAccount(NoDataAccount {}), NoDataAccount {}.abi_encode()),
+            (chunks_missing(4), ChunksMissing { missing: 4 }.abi_encode()),
+            (hash_mismatch(&got, &expected), HashMismatch { got, expected }.abi_encode()),
+            (no_data_account(), NoDataAccount {}.abi_encode()),
+            (malformed(), vec![]),
         ] {
             assert_eq!(Vec::from(error), encoded);
         }
+    }
+
+    #[test]
+    fn a_header_is_refused_by_its_offset() {
+        let error = inkling_network::Header::parse(&[0x21]).unwrap_err();
+        let offset = error.offset;
+        assert_eq!(Vec::from(bad_header(error)), BadHeader { offset }.abi_encode());
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Nothing is computed here: inference is [`inkling_network::kernel`]'s. The weights have one of three [`home`]s, chosen when
 //! the program is built: storage (the default), the code of another account (feature `code`), or the program itself
-//! (feature `baked`). [`store`] is the storage and its owner, [`life`] a model's life cycle, [`errors`] are the refusals, the same
-//! as the Solidity contracts'. The storage layout is in `docs/format.md`.
+//! (feature `baked`). [`router`] decodes calls, [`store`] is the storage and its owner, [`life`] a model's life cycle, [`errors`]
+//! are the refusals, the same as the Solidity contracts'. The storage layout is in `docs/format.md`.
 //!
 //! The owner is an argument of the constructor. StylusDeployer creates, activates and constructs a program in one
 //! transaction, so nobody else can claim it in between.
@@ -18,6 +18,7 @@ pub mod home;
 #[cfg(not(feature = "baked"))]
 pub mod life;
 mod profile;
+pub mod router;
 pub mod store;
 
 #[cfg(all(feature = "code", feature = "baked"))]
@@ -25,26 +26,32 @@ compile_error!("the weights have one home: `code` or `baked`");
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::{SolEvent, sol};
+use alloy_primitives::{Address, B256};
+use alloy_sol_types::SolEvent;
 use inkling_network::argmax;
 use inkling_network::kernel::{Model, WordSource};
 use stylus_sdk::{abi::Bytes, prelude::*};
 
+use abi::IClassifier::{Classified, PredictionResult};
 use errors::{Error, bad_batch_length, bad_image_length};
 use profile::{Marks, mark};
+use router::word;
 use store::Store;
 
-sol! {
-    event Classified(address indexed caller, bytes32 indexed imageHash, uint8 digit);
-    event PredictionResult(uint8 digit);
+/// `IClassifier.sol`: selectors of functions, events and errors.
+pub mod abi {
+    alloy_sol_types::sol!("../contracts-solidity-baseline/IClassifier.sol");
 }
 
 /// The contract: a model's store, and inference over it.
 #[storage]
-#[entrypoint]
 pub struct StylusClassifier;
 
+// SAFETY: it is the contract's only storage.
+unsafe impl TopLevelStorage for StylusClassifier {}
+
+/// The interface in the SDK's words, for other Stylus contracts and for `cargo stylus export-abi`. A call comes by the
+/// [`router`] instead: what the SDK generates here would be a quarter of the program.
 #[public]
 impl StylusClassifier {
     /// Sets the owner. StylusDeployer calls it in the transaction that creates the contract.
@@ -65,33 +72,17 @@ impl StylusClassifier {
 
     /// `classify` of several images, one after another in `images`.
     pub fn classify_batch(&self, images: Bytes) -> Result<Vec<u8>, Error> {
-        let store = self.store();
-        let (header, mut words) = home::open(&store)?;
-        let length = header.image_len();
-        if !images.len().is_multiple_of(length) {
-            return Err(bad_batch_length(images.len(), length));
-        }
-        // Words are read and unpacked once for all images.
-        let mut model = Model::load(&header, &mut words);
-        let classify = |image| Ok(argmax(forward(&mut model, &mut words, image)?) as u8);
-        images.chunks_exact(length).map(classify).collect()
+        self.batch(&images)
     }
 
     /// `classify`, with the answer recorded as a `Classified` event.
     pub fn classify_and_record(&mut self, image: Bytes) -> Result<u8, Error> {
-        let digit = self.digit(&image)?;
-        let image_hash = self.vm().native_keccak256(&image);
-        let caller = self.vm().msg_sender();
-        let topics = [caller.into_word(), image_hash];
-        self.store().log(Classified::SIGNATURE_HASH, &topics, &word(digit));
-        Ok(digit)
+        self.record(&image)
     }
 
     /// What clients of duoxehyon/evm-neural-network call, unchanged: emits `PredictionResult`.
     pub fn predict(&mut self, image: [u8; 400]) -> Result<u8, Error> {
-        let digit = self.digit(&image)?;
-        self.store().log(PredictionResult::SIGNATURE_HASH, &[], &word(digit));
-        Ok(digit)
+        self.predicted(&image)
     }
 
     /// Whether inference is possible (state ready or frozen).
@@ -156,6 +147,32 @@ impl StylusClassifier {
         Ok(digit)
     }
 
+    fn batch(&self, images: &[u8]) -> Result<Vec<u8>, Error> {
+        let store = self.store();
+        let (header, mut words) = home::open(&store)?;
+        let length = header.image_len();
+        if !images.len().is_multiple_of(length) {
+            return Err(bad_batch_length(images.len(), length));
+        }
+        // Words are read and unpacked once for all images.
+        let mut model = Model::load(&header, &mut words);
+        let classify = |image| Ok(argmax(forward(&mut model, &mut words, image)?) as u8);
+        images.chunks_exact(length).map(classify).collect()
+    }
+
+    fn record(&self, image: &[u8]) -> Result<u8, Error> {
+        let digit = self.digit(image)?;
+        let topics = [self.vm().msg_sender().into_word().0, self.vm().native_keccak256(image).0];
+        self.store().log(Classified::SIGNATURE_HASH, &topics, &word(digit.into()));
+        Ok(digit)
+    }
+
+    fn predicted(&self, image: &[u8]) -> Result<u8, Error> {
+        let digit = self.digit(image)?;
+        self.store().log(PredictionResult::SIGNATURE_HASH, &[], &word(digit.into()));
+        Ok(digit)
+    }
+
     fn run(&self, image: &[u8]) -> Result<Vec<i32>, Error> {
         mark();
         let store = self.store();
@@ -164,11 +181,6 @@ impl StylusClassifier {
         let mut model = Model::load_probed(&header, &mut words, &mut Marks);
         Ok(forward(&mut model, &mut words, image)?.to_vec())
     }
-}
-
-/// A digit as an argument of an event.
-fn word(digit: u8) -> [u8; 32] {
-    U256::from(digit).to_be_bytes()
 }
 
 fn forward<'a>(

@@ -5,22 +5,18 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{B256, U256};
-use alloy_sol_types::{SolEvent, sol};
+use alloy_primitives::B256;
+use alloy_sol_types::SolEvent;
+use inkling_network::Header;
 use inkling_network::pack::CHUNK_WORDS;
-use inkling_network::{Header, HeaderError};
 use stylus_sdk::abi::Bytes;
 use stylus_sdk::prelude::*;
 
+use crate::abi::IClassifier::{ModelBegun, ModelFinalized, ModelFrozen};
 use crate::errors::*;
 use crate::home;
+use crate::router::word;
 use crate::store::{Status, Store};
-
-sol! {
-    event ModelBegun(bytes32 indexed modelHash, uint32 words);
-    event ModelFinalized(bytes32 indexed modelHash);
-    event ModelFrozen(bytes32 indexed modelHash);
-}
 
 /// Slot 0: the state in byte 0, then the header's first 31 bytes.
 pub const STATE: u64 = 0;
@@ -58,24 +54,23 @@ impl Store<'_> {
         let words = Header::parse(header).map_err(bad_header)?.word_count();
         let limit = home::limit(header.len());
         if words > limit {
-            return Err(Error::ModelTooLarge(ModelTooLarge { words, limit }));
+            return Err(too_large(words, limit));
         }
         let (start, rest) = header.split_at(header.len().min(HEADER_START));
-        let mut word = [0; 32];
-        word[0] = UPLOADING;
-        word[1..=start.len()].copy_from_slice(start);
-        self.store(STATE, word);
+        let mut first = [0; 32];
+        first[0] = UPLOADING;
+        first[1..=start.len()].copy_from_slice(start);
+        self.store(STATE, first);
         for (slot, part) in (HEADER..).zip(rest.chunks(32)) {
-            let mut word = [0; 32];
-            word[..part.len()].copy_from_slice(part);
-            self.store(slot, word);
+            let mut next = [0; 32];
+            next[..part.len()].copy_from_slice(part);
+            self.store(slot, next);
         }
         let header_length = header.len() as u16;
         self.set_status(Status { header_length, words, ..status });
         self.store(MODEL_HASH, model_hash.0);
         home::clear(self);
-        let data = U256::from(words).to_be_bytes::<32>();
-        self.log(ModelBegun::SIGNATURE_HASH, &[model_hash], &data);
+        self.log(ModelBegun::SIGNATURE_HASH, &[model_hash.0], &word(words.into()));
         Ok(())
     }
 
@@ -84,7 +79,7 @@ impl Store<'_> {
         let status = self.uploading()?;
         let chunks = status.chunks();
         if index >= chunks {
-            return Err(Error::ChunkOutOfRange(ChunkOutOfRange { index, chunks }));
+            return Err(out_of_range(index, chunks));
         }
         home::upload(self, &status, index, words)
     }
@@ -97,19 +92,19 @@ impl Store<'_> {
     /// See `IClassifier.finalizeModel`.
     pub fn finalize(&self) -> Result<(), Error> {
         let status = self.uploading()?;
-        let missing = home::missing(self, &status).len() as u32;
+        let missing = home::missing(self, &status).len();
         if missing > 0 {
-            return Err(Error::ChunksMissing(ChunksMissing { missing }));
+            return Err(chunks_missing(missing));
         }
         let header = self.0.native_keccak256(&self.header_bytes(&status));
         let hashes = [header.to_vec(), home::chunk_hashes(self, &status)].concat();
         let (got, expected) = (self.0.native_keccak256(&hashes), self.model_hash());
         if got != expected {
-            return Err(Error::HashMismatch(HashMismatch { got, expected }));
+            return Err(hash_mismatch(&got, &expected));
         }
         home::finalize(self);
         self.set_state(READY);
-        self.log(ModelFinalized::SIGNATURE_HASH, &[expected], &[]);
+        self.log(ModelFinalized::SIGNATURE_HASH, &[expected.0], &[]);
         Ok(())
     }
 
@@ -121,7 +116,7 @@ impl Store<'_> {
             return Err(not_ready(state));
         }
         self.set_state(FROZEN);
-        self.log(ModelFrozen::SIGNATURE_HASH, &[self.model_hash()], &[]);
+        self.log(ModelFrozen::SIGNATURE_HASH, &[self.model_hash().0], &[]);
         Ok(())
     }
 
@@ -154,7 +149,7 @@ impl Store<'_> {
     fn changeable(&self) -> Result<Status, Error> {
         let status = self.owned()?;
         if self.state() == FROZEN {
-            return Err(Error::ModelIsFrozen(ModelIsFrozen {}));
+            return Err(is_frozen());
         }
         Ok(status)
     }
@@ -164,7 +159,7 @@ impl Store<'_> {
         let status = self.changeable()?;
         let state = self.state();
         if state != UPLOADING {
-            return Err(Error::NotUploading(NotUploading { state }));
+            return Err(not_uploading(state));
         }
         Ok(status)
     }
@@ -172,14 +167,4 @@ impl Store<'_> {
     fn model_hash(&self) -> B256 {
         self.load(MODEL_HASH).into()
     }
-}
-
-/// Inference was asked for of a model in this state.
-pub fn not_ready(state: u8) -> Error {
-    Error::ModelNotReady(ModelNotReady { state })
-}
-
-/// The header breaks a rule of `docs/format.md`.
-pub fn bad_header(error: HeaderError) -> Error {
-    Error::BadHeader(BadHeader { offset: error.offset })
 }

@@ -4,17 +4,13 @@
 //! tenth of the program.
 
 use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::{SolEvent, sol};
+use alloy_sol_types::SolEvent;
 use inkling_network::pack::{CHUNK_WORDS, Word};
 use stylus_sdk::host::VM;
 use stylus_sdk::prelude::*;
 
+use crate::abi::IClassifier::{OwnershipTransferStarted, OwnershipTransferred};
 use crate::errors::*;
-
-sol! {
-    event OwnershipTransferStarted(address indexed previousOwner, address indexed newOwner);
-    event OwnershipTransferred(address indexed previousOwner, address indexed newOwner);
-}
 
 const STATUS: u64 = 8;
 const PENDING_OWNER: u64 = 9;
@@ -60,7 +56,7 @@ impl Store<'_> {
     /// Sets the first owner.
     pub fn construct(&self, owner: Address) -> Result<(), Error> {
         if owner.is_zero() {
-            return Err(Error::ZeroOwner(ZeroOwner {}));
+            return Err(zero_owner());
         }
         self.set_owner(owner);
         Ok(())
@@ -75,7 +71,7 @@ impl Store<'_> {
     pub fn transfer_ownership(&self, new_owner: Address) -> Result<(), Error> {
         let previous = self.owned()?.owner;
         self.store(PENDING_OWNER, new_owner.into_word().0);
-        let topics = [previous, new_owner].map(|address| address.into_word());
+        let topics = [previous, new_owner].map(|address| address.into_word().0);
         self.log(OwnershipTransferStarted::SIGNATURE_HASH, &topics, &[]);
         Ok(())
     }
@@ -83,8 +79,9 @@ impl Store<'_> {
     /// See `IClassifier.acceptOwnership`.
     pub fn accept_ownership(&self) -> Result<(), Error> {
         let caller = self.0.msg_sender();
-        if caller.into_word() != self.load(PENDING_OWNER) {
-            return Err(Error::NotPendingOwner(NotPendingOwner { caller }));
+        let word = caller.into_word();
+        if word != self.load(PENDING_OWNER) {
+            return Err(not_pending_owner(&word));
         }
         self.store(PENDING_OWNER, [0; 32]);
         self.set_owner(caller);
@@ -106,7 +103,7 @@ impl Store<'_> {
         let status = self.status();
         let previous = status.owner;
         self.set_status(Status { owner, ..status });
-        let topics = [previous, owner].map(|address| address.into_word());
+        let topics = [previous, owner].map(|address| address.into_word().0);
         self.log(OwnershipTransferred::SIGNATURE_HASH, &topics, &[]);
     }
 
@@ -114,7 +111,7 @@ impl Store<'_> {
     pub fn owned(&self) -> Result<Status, Error> {
         let (status, caller) = (self.status(), self.0.msg_sender());
         if caller != status.owner {
-            return Err(Error::NotOwner(NotOwner { caller }));
+            return Err(not_owner(&caller.into_word()));
         }
         Ok(status)
     }
@@ -124,13 +121,12 @@ impl Store<'_> {
         Status::from_word(self.load(STATUS))
     }
 
-    /// Emits an event: its signature and indexed arguments, and the others as words. What the SDK generates for each event
-    /// instead would be half a kilobyte of program each.
+    /// Emits an event: its signature and at most three indexed arguments, and the others as words. What the SDK generates for
+    /// each event instead would be half a kilobyte of program each.
     #[inline(never)]
-    pub fn log(&self, signature: B256, indexed: &[B256], data: &[u8]) {
-        let topics = [&[signature], indexed].concat();
-        // It refuses more than four topics; there are at most three.
-        let _ = self.0.raw_log(&topics, data);
+    pub fn log(&self, signature: B256, indexed: &[Word], data: &[u8]) {
+        let log = [&signature.0, indexed.as_flattened(), data].concat();
+        self.0.emit_log(&log, 1 + indexed.len());
     }
 
     /// Writes the status.

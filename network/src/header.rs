@@ -24,9 +24,10 @@ pub const MAX_VALUES: usize = 65_535;
 const DENSE: u8 = 1;
 const CONV: u8 = 2;
 const MAX_POOL: u8 = 3;
-const SUM_POOL: u8 = 4;
+const SHIFTED_SUM_POOL: u8 = 4;
 const AGAIN: u8 = 5;
 const LOGITS: u8 = 6;
+const SUM_POOL: u8 = 7;
 /// The code of depthwise groups.
 const DEPTHWISE: u8 = 15;
 const MAX_BIAS_SHIFT: u8 = 23;
@@ -409,7 +410,8 @@ fn record(layer: &Layer) -> Vec<u8> {
             bytes
         }
         Layer::MaxPool { size } => Vec::from([kind(MAX_POOL, size)]),
-        Layer::SumPool { size, shift } => Vec::from([kind(SUM_POOL, size), shift]),
+        Layer::SumPool { size, shift: 0 } => Vec::from([kind(SUM_POOL, size)]),
+        Layer::SumPool { size, shift } => Vec::from([kind(SHIFTED_SUM_POOL, size), shift]),
         Layer::Again { layer } => Vec::from([kind(AGAIN, layer)]),
         Layer::Logits(logits) => {
             let weights = logits.weights.code();
@@ -536,9 +538,10 @@ fn parse_record(fields: &mut Fields<'_>) -> Result<Layer, HeaderError> {
             Conv { outputs, kernel, stride, padding, groups, weights, bias, requantize }.into()
         }
         MAX_POOL => Layer::MaxPool { size: size()? },
-        SUM_POOL => {
+        SUM_POOL => Layer::SumPool { size: size()?, shift: 0 },
+        SHIFTED_SUM_POOL => {
             let size = size()?;
-            let in_range = |shift| (shift <= MAX_SUM_SHIFT).then_some(shift);
+            let in_range = |shift| (1..=MAX_SUM_SHIFT).contains(&shift).then_some(shift);
             Layer::SumPool { size, shift: fields.u8(HeaderRule::Pool, in_range)? }
         }
         AGAIN => Layer::Again { layer: argument },
@@ -705,11 +708,12 @@ mod tests {
             (20, OutputShape)
         );
         // 2² · 15 fits, 8² · 15 = 960 does not, and 960 >> 2 = 240 does.
-        assert_eq!(with(|b| b.splice(20..20, [0x48, 0]).for_each(drop)), (20, SumRange));
+        assert_eq!(with(|b| b.insert(20, 0x78)), (20, SumRange));
         let mut fits = NET.to_vec();
         fits.splice(20..20, [0x48, 2]);
         assert!(Header::parse(&fits).is_ok());
         assert_eq!(with(|b| b.splice(20..20, [0x42, 9]).for_each(drop)), (21, Pool));
+        assert_eq!(with(|b| b.splice(20..20, [0x42, 0]).for_each(drop)), (21, Pool));
         // 65,025 · 255 · 128 + (32,768 << 10) does not fit 31 bits; << 9 does.
         let large = |shift: u8| Header::parse(&[0x21, 255, 255, 0x08, 0x68, 8, 0xc0 | shift]);
         assert_eq!(large(10).unwrap_err(), error(4, Overflow));

@@ -2,18 +2,18 @@
 
 use crate::{
     Error,
-    models::{DEFAULT, Model},
+    models::{BAKED, Model},
     report,
 };
 use inkling_data::model::is_name;
 use std::path::PathBuf;
 
-/// Write a model as one file for `node contract/build.mjs`, which builds a program with it inside.
+/// Write models as files for `node contract/build.mjs`, which builds a program with each of them inside.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A shipped model or a trained file (*.safetensors).
-    #[arg(long, default_value = DEFAULT)]
-    model: String,
+    /// Shipped models or trained files (*.safetensors).
+    #[arg(long, value_name = "MODEL,…", value_delimiter = ',', default_values = BAKED)]
+    model: Vec<String>,
     /// Folder for MODEL.bin.
     #[arg(long, value_name = "DIR", default_value = "contract/baked")]
     out: PathBuf,
@@ -24,15 +24,17 @@ pub struct Args {
 /// # Errors
 /// [`Error::Model`], [`Error::Io`].
 pub fn run(args: Args) -> Result<(), Error> {
-    let model = Model::open(&args.model)?;
-    // Names of models are checked: this one is no path.
-    debug_assert!(is_name(&model.name));
-    let path = args.out.join(format!("{}.bin", model.name));
-    let io = |source| Error::Io { path: path.clone(), source };
-    std::fs::create_dir_all(&args.out).map_err(io)?;
-    let bytes = baked(&model);
-    std::fs::write(&path, &bytes).map_err(io)?;
-    report::print(&format_args!("{}: {} bytes", path.display(), bytes.len()));
+    for model in &args.model {
+        let model = Model::open(model)?;
+        // Names of models are checked: this one is no path.
+        debug_assert!(is_name(&model.name));
+        let path = args.out.join(format!("{}.bin", model.name));
+        let io = |source| Error::Io { path: path.clone(), source };
+        std::fs::create_dir_all(&args.out).map_err(io)?;
+        let bytes = baked(&model);
+        std::fs::write(&path, &bytes).map_err(io)?;
+        report::print(&format_args!("{}: {} bytes", path.display(), bytes.len()));
+    }
     Ok(())
 }
 

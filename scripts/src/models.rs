@@ -12,7 +12,11 @@ use inkling_network::{
 use std::path::{Path, PathBuf};
 
 /// The models of this repository, in `models/`.
-pub const SHIPPED: [&str; 6] = ["nano", "small", "large", "mlp-64-q4", "mlp-64", "mlp-32-16"];
+pub const SHIPPED: [&str; 7] =
+    ["nano", "small", "large", "fashion", "mlp-64-q4", "mlp-64", "mlp-32-16"];
+
+/// Those of which `contract/artifacts/baked` has programs: beside the weights of the others there is no room for the code.
+pub const BAKED: [&str; 4] = ["nano", "small", "large", "fashion"];
 
 /// The model that a command takes where none is named.
 pub const DEFAULT: &str = "mlp-64";

@@ -4,7 +4,7 @@
 use inkling::{
     abi::IClassifier::{classifyCall, modelInfoCall},
     artifacts::{Contract, Home, Program, StylusProgram, program},
-    models::Model,
+    models::{BAKED, Model},
 };
 use inkling_devnode::{
     Chain, ChainConfig,
@@ -65,8 +65,8 @@ fn checked(name: &str, built: &Built) -> StylusProgram {
 fn every_variant_is_there() {
     let names: Vec<String> = committed().into_keys().collect();
     let variants = ["inkling_contract", "inkling_contract_code", "inkling_contract_profile"];
-    let baked = ["baked/nano", "baked/small", "baked/large"];
-    for name in variants.into_iter().chain(baked) {
+    let baked = BAKED.map(|model| format!("baked/{model}"));
+    for name in variants.into_iter().chain(baked.iter().map(String::as_str)) {
         assert!(names.iter().any(|there| there == name), "no {name} in {names:?}");
     }
 }

@@ -33,10 +33,8 @@ impl WordSource for Words {
 
 /// The model.
 pub fn open(_store: &Store<'_>) -> Result<(Header, Words), Error> {
-    let header = Header::parse(&MODEL[33..START]);
-    let bad_header =
-        |error: inkling_network::HeaderError| Error::BadHeader(BadHeader { offset: error.offset });
-    header.map(|header| (header, Words)).map_err(bad_header)
+    let header = Header::parse(&MODEL[33..START]).map_err(bad_header)?;
+    Ok((header, Words))
 }
 
 /// The life cycle ended when the program was built: the owner can change nothing, others may not even try.
@@ -80,6 +78,6 @@ impl Store<'_> {
 
     fn refuse(&self) -> Result<(), Error> {
         self.owned()?;
-        Err(Error::ModelIsFrozen(ModelIsFrozen {}))
+        Err(is_frozen())
     }
 }

@@ -14,7 +14,7 @@ use stylus_sdk::deploy::RawDeploy;
 use stylus_sdk::prelude::*;
 
 use crate::errors::*;
-use crate::life::{CHUNK_BYTES, bad_header, not_ready};
+use crate::life::CHUNK_BYTES;
 use crate::store::{Status, Store};
 
 /// The data account in the low 160 bits; byte 0 is 1 while the model is ready or frozen.
@@ -74,7 +74,7 @@ pub fn upload(store: &Store<'_>, status: &Status, index: u32, words: &[u8]) -> R
     let code = [&creation[..], &[STOP], &header, words].concat();
     // SAFETY: this creation code calls nothing, so that nothing can come back and see storage half written.
     let created = unsafe { RawDeploy::new().deploy(store.0, &code, U256::ZERO) };
-    let address = created.map_err(|_| Error::NoDataAccount(NoDataAccount {}))?;
+    let address = created.map_err(|_| no_data_account())?;
     store.store(DATA, address.into_word().0);
     Ok(())
 }

@@ -13,7 +13,7 @@ use inkling_network::{Header, HeaderError};
 use stylus_sdk::prelude::*;
 
 use crate::errors::*;
-use crate::life::{CHUNK_BYTES, HEADER, READY, STATE, bad_header, not_ready};
+use crate::life::{CHUNK_BYTES, HEADER, READY, STATE};
 use crate::store::{Status, Store};
 
 const UPLOADED: u64 = 11;
