@@ -1,7 +1,7 @@
 //! Convolutions: weights in the form that [`super::block`] likes, and the pass over all groups, outputs and segments.
 //!
 //! A kernel of `k` columns is `⌈k / 3⌉` segments a row, so an output is a list of segments whatever its kernel; the list
-//! is cut into blocks of 24 and three, the outputs of a group into chunks of eight and four, and what is missing at
+//! is cut into blocks of 24, six and three, the outputs of a group into chunks of eight and four, and what is missing at
 //! the end of either is filled with zero weights. With a stride every column is computed and some are kept.
 //!
 //! Accumulators lie in 16-bit lanes. A *wide* convolution, for which they are too narrow, works on a copy of its input in
