@@ -45,8 +45,8 @@ contract: ## Build the contracts' artifacts from source: the Stylus programs and
 data: ## Fetch the MNIST training set into data/mnist
 	tools/setup-data.sh
 
-MODEL ?= mlp-64
-train: data ## Train a model again: make train MODEL=mlp-64
+MODEL ?= small
+train: data ## Train a model again: make train MODEL=small
 	$(libtorch) && $(CARGO) run --release --locked -p inkling-trainer -- models/$(MODEL).toml
 
 # The compiler and linker for WASM.
