@@ -161,11 +161,12 @@ async fn the_gas_over_http_is_the_embedded_chains() {
         assert_eq!(answer, json_of::<Value>(&classify));
         assert_eq!(answer["gas"]["transaction"], server.gas() - before);
 
-        // Without a key nothing is sent, and an estimate is up to 1.5 % too high.
+        // Without a key nothing is sent, and an estimate is up to 1.5 % too high, of a Stylus program more: at its end the SDK
+        // flushes its storage cache, for which 2,300 gas must be left (EIP-2200).
         let before = server.gas();
         let estimated: Evaluation = json_of(&format!("{evaluate} {there}"));
         let (mean, most) =
-            (estimated.transaction_gas.mean, local.transaction_gas.mean * 1_016 / 1_000);
+            (estimated.transaction_gas.mean, (local.transaction_gas.mean + 2_300) * 1_016 / 1_000);
         assert!((local.transaction_gas.mean..=most).contains(&mean), "{mean}");
         let answer: Value = json_of(&format!("{classify} {there}"));
         assert_eq!((&answer["digit"], &answer["by_transaction"]), (&json!(0), &json!(false)));
