@@ -17,7 +17,7 @@ use inkling_devnode::{
     server::{self, ServerConfig, ServerHandle},
     time,
 };
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 /// Serve the page on which anybody draws a digit and has a contract read it.
 ///
@@ -64,13 +64,17 @@ pub struct Args {
 /// Runs the command until it is interrupted.
 ///
 /// # Errors
-/// [`Error::Server`] where it cannot listen; [`Error::Chain`] where the endpoint or a contract does not answer; others of
-/// [`Error`].
+/// [`Error::Usage`] of a host that no browser can name; [`Error::Server`] where it cannot listen; [`Error::Chain`] where
+/// the endpoint or a contract does not answer; others of [`Error`].
 pub async fn run(args: Args) -> Result<(), Error> {
     let mut interrupted = interrupted()?;
     let (config, demo) = match (&args.rpc, args.address) {
         (Some(rpc), Some(address)) => (configured(rpc, address, &args).await?, None),
         _ => {
+            if args.host.parse::<IpAddr>().is_ok_and(|host| host.is_unspecified()) {
+                let why = "the page looks for its chain at --host: give the address by which browsers find this machine";
+                return Err(Error::Usage(why.into()));
+            }
             let model = Model::open(&args.model)?;
             eprintln!("deploying {} to a chain of this program …", model.name);
             let demo = Demo::new(&model, &args.host, args.node_port).await?;
