@@ -1,6 +1,6 @@
 #!/bin/sh
-# Node.js, npm and the pinned packages: solc for the Solidity contracts, binaryen's wasm-opt for the Stylus program, and
-# the clients that tests/tests/clients.rs runs.
+# Node.js, npm and the pinned packages: solc for the Solidity contracts, binaryen's wasm-opt for the Stylus program,
+# the clients that tests/tests/clients.rs runs, and what builds and tests the page.
 #
 # Looks before it installs: silent when all is there. Where node is missing it is installed with apt on a Debian
 # where we are root; elsewhere a sentence says what to install, and the exit code is 1.
@@ -25,7 +25,7 @@ if ! have_node; then
     exit 1
 fi
 
-for folder in contracts-solidity-baseline contract tests/clients; do
+for folder in contracts-solidity-baseline contract tests/clients web; do
     # npm leaves its own lock file in node_modules when an installation is complete.
     installed=$folder/node_modules/.package-lock.json
     if [ ! "$installed" -nt $folder/package-lock.json ]; then

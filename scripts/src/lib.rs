@@ -8,8 +8,8 @@
 //!   networks, test images;
 //! * [`chain`], [`deployment`], [`classifier`]: connecting, deploying, asking a deployed contract; [`measure`]: all that is
 //!   measured of one contract with one model;
-//! * [`deploy`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`], [`bake`], [`node`]: the subcommands,
-//!   arguments included;
+//! * [`deploy`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`], [`bake`], [`node`], [`serve`]: the
+//!   subcommands, arguments included; [`page`]: what the last one serves;
 //! * [`gas`], [`shape`], [`report`], [`plot`], [`progress`]: figures and how they are shown.
 
 pub mod abi;
@@ -28,11 +28,13 @@ pub mod gas;
 pub mod measure;
 pub mod models;
 pub mod node;
+pub mod page;
 pub mod plot;
 pub mod profile;
 pub mod progress;
 pub mod report;
 pub mod samples;
+pub mod serve;
 pub mod shape;
 #[cfg(test)]
 mod testing;

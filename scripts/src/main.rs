@@ -1,7 +1,7 @@
 //! `inkling`: see [`inkling`] for the library under it.
 
 use clap::{Parser, Subcommand};
-use inkling::{bake, classify, compare, deploy, evaluate, exactness, node, profile};
+use inkling::{bake, classify, compare, deploy, evaluate, exactness, node, profile, serve};
 use std::process::ExitCode;
 
 /// Quantized neural networks in Arbitrum Stylus contracts: deploy them, run them, compare their gas with Solidity's.
@@ -28,6 +28,7 @@ enum Command {
     Deploy(deploy::Args),
     Bake(bake::Args),
     Node(node::Args),
+    Serve(serve::Args),
 }
 
 #[tokio::main]
@@ -41,6 +42,7 @@ async fn main() -> ExitCode {
         Command::Deploy(args) => deploy::run(args).await,
         Command::Bake(args) => bake::run(args),
         Command::Node(args) => node::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,6 +79,10 @@ mod tests {
         assert!(parse("inkling profile --model mlp-64").is_ok());
         assert!(parse("inkling exactness --samples 5 --solidity-samples 5").is_ok());
         assert!(parse("inkling bake --model mlp-64").is_ok());
+        assert!(parse("inkling serve").is_ok());
+        // A page about an endpoint needs to know the contract, and it alone can be published.
+        assert!(parse("inkling serve --rpc http://localhost:8547").is_err());
+        assert!(parse("inkling serve --out public").is_err());
         assert!(parse("inkling evaluate --contract vyper").is_err());
         assert!(parse("inkling evaluate --samples 0").is_err());
         // An address means nothing on a chain that was just made.

@@ -12,7 +12,7 @@ use std::{iter, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// The words from which development chains make their accounts, known to everybody.
-const MNEMONIC: &str = "test test test test test test test test test test test junk";
+pub(crate) const MNEMONIC: &str = "test test test test test test test test test test test junk";
 
 /// How often a chain that changes is written to its file.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
@@ -136,7 +136,7 @@ async fn save(saver: &mut Option<Saver>) -> Result<(), StateFileError> {
 }
 
 /// Receives at Ctrl-C or SIGTERM.
-fn interrupted() -> Result<mpsc::Receiver<()>, ctrlc::Error> {
+pub(crate) fn interrupted() -> Result<mpsc::Receiver<()>, ctrlc::Error> {
     let (sender, receiver) = mpsc::channel(1);
     // A second signal finds the channel full: the first is being obeyed.
     ctrlc::set_handler(move || sender.try_send(()).unwrap_or_default())?;
@@ -144,7 +144,7 @@ fn interrupted() -> Result<mpsc::Receiver<()>, ctrlc::Error> {
 }
 
 /// Keys of the funded accounts, Nitro's development account first.
-fn keys(from_mnemonic: u32) -> Result<Vec<PrivateKeySigner>, LocalSignerError> {
+pub(crate) fn keys(from_mnemonic: u32) -> Result<Vec<PrivateKeySigner>, LocalSignerError> {
     let dev = PrivateKeySigner::from_bytes(&arbos::DEV_PRIVATE_KEY)?;
     let others = (0..from_mnemonic).map(|n| MnemonicBuilder::try_from_phrase_nth(MNEMONIC, n));
     iter::once(Ok(dev)).chain(others).collect()
