@@ -96,9 +96,13 @@ impl Error {
         }
     }
 
-    /// Exit code of the program: 1 for a failed check, 2 for wrong usage, 3 for the rest.
+    /// Exit code of the program: 1 for a failed check, 2 for wrong usage, 4 for what was refused before any
+    /// transaction, 3 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Chain(error) | Self::Deployment(deployment::Error::Chain(error)) => {
+                error.exit_code()
+            }
             Self::Mismatch(_) => 1,
             Self::Deployment(deployment::Error::Differs { .. }) => 1,
             Self::Usage(_) => 2,

@@ -6,6 +6,7 @@
 //!
 //! * [`abi`], [`artifacts`], [`models`], [`samples`]: what is deployed and asked: interfaces, built programs, trained
 //!   networks, test images;
+//! * [`accounts`], [`networks`]: who signs, and which chain it is;
 //! * [`chain`], [`deployment`], [`classifier`]: connecting, deploying, asking a deployed contract; [`measure`]: all that is
 //!   measured of one contract with one model;
 //! * [`deploy`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`], [`bake`], [`node`]: the subcommands,
@@ -13,6 +14,7 @@
 //! * [`gas`], [`shape`], [`report`], [`plot`], [`progress`]: figures and how they are shown.
 
 pub mod abi;
+pub mod accounts;
 pub mod artifacts;
 pub mod bake;
 pub mod chain;
@@ -27,6 +29,7 @@ pub mod exactness;
 pub mod gas;
 pub mod measure;
 pub mod models;
+pub mod networks;
 pub mod node;
 pub mod plot;
 pub mod profile;

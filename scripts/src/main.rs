@@ -70,17 +70,25 @@ mod tests {
         assert!(parse("inkling node --port 0 --block-time 2 --arbos 60 --cors http://a.example,http://b.example").is_ok());
         let remote = "inkling deploy --rpc http://localhost:8547 --private-key-env KEY";
         assert!(parse(remote).is_ok());
-        // There is no deployment to an endpoint without a key, and no key on the command line.
-        assert!(parse("inkling deploy --rpc http://localhost:8547").is_err());
-        assert!(parse("inkling deploy --private-key 0x01").is_err());
         assert!(parse("inkling compare --models mlp-64,small --contracts stylus,yul-code").is_ok());
         assert!(parse("inkling profile --model mlp-64").is_ok());
         assert!(parse("inkling exactness --samples 5 --solidity-samples 5").is_ok());
         assert!(parse("inkling bake --model mlp-64").is_ok());
         assert!(parse("inkling evaluate --contract vyper").is_err());
         assert!(parse("inkling evaluate --samples 0").is_err());
-        // An address means nothing on a chain that was just made.
+        let account = "--keystore key.json --password-file password";
+        let network =
+            "--network sepolia --rpc https://a.example,https://b.example --chain-id 421614";
+        assert!(parse(&format!("inkling deploy {network} {account}")).is_ok());
         let address = "0x00000000000000000000000000000000000a11ce";
-        assert!(parse(&format!("inkling classify 7 --address {address}")).is_err());
+        assert!(
+            parse(&format!(
+                "inkling classify 7 --address {address} {network} --rpc http://c.example"
+            ))
+            .is_ok()
+        );
+        assert!(
+            parse(&format!("inkling deploy {network} {account} --private-key-env KEY")).is_err()
+        );
     }
 }
