@@ -15,6 +15,9 @@ pub enum Error {
     /// The arguments contradict each other or the data.
     #[error("{0}")]
     Usage(String),
+    /// Something that costs was not begun; nothing was sent.
+    #[error("{0}; nothing was sent")]
+    Refused(String),
     /// The chain refused something, or cannot be reached.
     #[error(transparent)]
     Chain(#[from] chain::Error),
@@ -106,6 +109,7 @@ impl Error {
             Self::Mismatch(_) => 1,
             Self::Deployment(deployment::Error::Differs { .. }) => 1,
             Self::Usage(_) => 2,
+            Self::Refused(_) => 4,
             _ => 3,
         }
     }

@@ -9,14 +9,17 @@
 //! * [`accounts`], [`networks`]: who signs, and which chain it is;
 //! * [`chain`], [`deployment`], [`classifier`]: connecting, deploying, asking a deployed contract; [`measure`]: all that is
 //!   measured of one contract with one model;
-//! * [`deploy`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`], [`bake`], [`node`]: the subcommands,
-//!   arguments included;
+//! * [`program`]: a Stylus program as the precompiles see it: cached or not, how long it lasts; [`spend`]: asking before
+//!   something is paid;
+//! * [`deploy`], [`status`], [`cache`], [`keepalive`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`],
+//!   [`bake`], [`node`]: the subcommands, arguments included;
 //! * [`gas`], [`shape`], [`report`], [`plot`], [`progress`]: figures and how they are shown.
 
 pub mod abi;
 pub mod accounts;
 pub mod artifacts;
 pub mod bake;
+pub mod cache;
 pub mod chain;
 pub mod classifier;
 pub mod classify;
@@ -27,16 +30,20 @@ pub mod error;
 pub mod evaluate;
 pub mod exactness;
 pub mod gas;
+pub mod keepalive;
 pub mod measure;
 pub mod models;
 pub mod networks;
 pub mod node;
 pub mod plot;
 pub mod profile;
+pub mod program;
 pub mod progress;
 pub mod report;
 pub mod samples;
 pub mod shape;
+pub mod spend;
+pub mod status;
 #[cfg(test)]
 mod testing;
 

@@ -1,7 +1,9 @@
 //! `inkling`: see [`inkling`] for the library under it.
 
 use clap::{Parser, Subcommand};
-use inkling::{bake, classify, compare, deploy, evaluate, exactness, node, profile};
+use inkling::{
+    bake, cache, classify, compare, deploy, evaluate, exactness, keepalive, node, profile, status,
+};
 use std::process::ExitCode;
 
 /// Quantized neural networks in Arbitrum Stylus contracts: deploy them, run them, compare their gas with Solidity's.
@@ -26,6 +28,9 @@ enum Command {
     Profile(profile::Args),
     Classify(classify::Args),
     Deploy(deploy::Args),
+    Status(status::Args),
+    Cache(cache::Args),
+    Keepalive(keepalive::Args),
     Bake(bake::Args),
     Node(node::Args),
 }
@@ -39,6 +44,9 @@ async fn main() -> ExitCode {
         Command::Profile(args) => profile::run(args).await,
         Command::Classify(args) => classify::run(args).await,
         Command::Deploy(args) => deploy::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Cache(args) => cache::run(args).await,
+        Command::Keepalive(args) => keepalive::run(args).await,
         Command::Bake(args) => bake::run(args),
         Command::Node(args) => node::run(args).await,
     };

@@ -7,6 +7,7 @@ mod endpoints;
 mod error;
 mod request;
 mod rpc_url;
+mod state;
 mod trace;
 
 pub use error::Error;
@@ -181,6 +182,21 @@ impl Connection {
     pub async fn call_raw(&self, request: &Request) -> Result<Bytes, Error> {
         let asked = self.provider.call(self.tx(request)).block(BlockId::latest());
         asked.await.map_err(|e| said(request.what, e))
+    }
+
+    /// As [`Self::call_raw`], where a refusal is an answer, too: `Err` with its data.
+    ///
+    /// # Errors
+    /// [`Error::Transport`].
+    pub async fn try_call(&self, request: &Request) -> Result<Result<Bytes, Bytes>, Error> {
+        let asked = self.provider.call(self.tx(request)).block(BlockId::latest());
+        match asked.await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(error) => match error.as_error_resp().and_then(|said| said.as_revert_data()) {
+                Some(data) => Ok(Err(data)),
+                None => Err(said(request.what, error)),
+            },
+        }
     }
 
     /// `eth_estimateGas`.
