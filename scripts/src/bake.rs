@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 /// Write a model as one file for `node contract/build.mjs`, which builds a program with it inside.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:
+  inkling bake --model nano")]
 pub struct Args {
     /// A shipped model or a trained file (*.safetensors).
     #[arg(long, default_value = DEFAULT)]

@@ -15,6 +15,9 @@ use std::path::PathBuf;
 
 /// Deploy a contract to an Arbitrum chain and upload a model into it, or go on with an upload that broke off.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  inkling deploy --network sepolia --model small --keystore key.json
+  inkling deploy --rpc http://127.0.0.1:8547 --private-key-env PRIVATE_KEY --json")]
 pub struct Args {
     /// A shipped model or a trained file (*.safetensors).
     #[arg(long, default_value = DEFAULT)]

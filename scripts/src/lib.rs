@@ -12,7 +12,8 @@
 //! * [`program`]: a Stylus program as the precompiles see it: cached or not, how long it lasts; [`spend`]: asking before
 //!   something is paid;
 //! * [`deploy`], [`status`], [`cache`], [`keepalive`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`],
-//!   [`bake`], [`node`]: the subcommands, arguments included;
+//!   [`bake`], [`node`], [`completions`], [`man`]: the subcommands, arguments included;
+//! * [`config`], [`logging`]: options from environment and file; what is told on the side;
 //! * [`gas`], [`shape`], [`report`], [`plot`], [`progress`]: figures and how they are shown.
 
 pub mod abi;
@@ -24,6 +25,8 @@ pub mod chain;
 pub mod classifier;
 pub mod classify;
 pub mod compare;
+pub mod completions;
+pub mod config;
 pub mod deploy;
 pub mod deployment;
 pub mod error;
@@ -31,6 +34,8 @@ pub mod evaluate;
 pub mod exactness;
 pub mod gas;
 pub mod keepalive;
+pub mod logging;
+pub mod man;
 pub mod measure;
 pub mod models;
 pub mod networks;

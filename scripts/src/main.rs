@@ -1,21 +1,47 @@
 //! `inkling`: see [`inkling`] for the library under it.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use inkling::{
-    bake, cache, classify, compare, deploy, evaluate, exactness, keepalive, node, profile, status,
+    Error, bake, cache, classify, compare, completions,
+    config::{self, Configured},
+    deploy, evaluate, exactness, keepalive,
+    logging::{self, LogArgs},
+    man, node, profile, status,
 };
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
+
+/// Exit code of what Ctrl-C or SIGTERM ended: 128 and the number of SIGINT, as shells have it.
+const INTERRUPTED: i32 = 130;
 
 /// Quantized neural networks in Arbitrum Stylus contracts: deploy them, run them, compare their gas with Solidity's.
 ///
-/// Without --rpc a command runs on a chain of its own, embedded in this program.
+/// Without --network or --rpc a command runs on a chain of its own, embedded in this program.
 #[derive(Parser)]
 #[command(
+    name = "inkling",
     version,
-    after_help = "Exit codes: 0 success; 1 a check failed (an answer differs from the reference); \
-2 wrong usage; 3 a file could not be read or written, or the chain refused something."
+    after_help = "\
+Every option that takes a value, such as --chain-id, can also be the environment variable INKLING_CHAIN_ID or, in the file
+inkling.toml of the working directory, the key chain-id: at its top, or for one command in a table [deploy]. The command line
+goes before the environment, and that before the file. --private-key has neither. NO_COLOR is obeyed.
+
+Exit codes:
+  0    success
+  1    a check failed: an answer differs from the reference
+  2    wrong usage
+  3    a file could not be read or written, or the chain refused something or cannot be reached
+  4    refused before any transaction was sent
+  130  interrupted; what was begun can be gone on with
+
+Example:
+  inkling classify 7"
 )]
 struct Cli {
+    #[command(flatten)]
+    log: LogArgs,
+    /// File with options [default: inkling.toml, if there is one].
+    #[arg(long, global = true, value_name = "FILE", env = config::VARIABLE)]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -33,11 +59,36 @@ enum Command {
     Keepalive(keepalive::Args),
     Bake(bake::Args),
     Node(node::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let configured = config::configure(Cli::command(), std::env::args_os().collect());
+    let Configured { command, arguments } = match configured {
+        Ok(configured) => configured,
+        Err(error) => return failed(&error),
+    };
+    let parsed = command.try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|parsed| Cli::from_arg_matches(&parsed)) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    logging::begin(cli.log);
+    let result = match cli.command {
+        // It stops in its own way.
+        Command::Node(args) => node::run(args).await,
+        command => match exit_when_interrupted() {
+            Ok(()) => run(command).await,
+            Err(error) => Err(error.into()),
+        },
+    };
+    result.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+async fn run(command: Command) -> Result<(), Error> {
+    match command {
         Command::Compare(args) => compare::run(args).await,
         Command::Evaluate(args) => evaluate::run(args).await,
         Command::Exactness(args) => exactness::run(args).await,
@@ -49,20 +100,30 @@ async fn main() -> ExitCode {
         Command::Keepalive(args) => keepalive::run(args).await,
         Command::Bake(args) => bake::run(args),
         Command::Node(args) => node::run(args).await,
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            error.exit_code().into()
+        Command::Completions(args) => {
+            completions::run(&args, Cli::command());
+            Ok(())
         }
+        Command::Man(args) => man::run(&args, Cli::command()),
     }
+}
+
+fn failed(error: &Error) -> ExitCode {
+    eprintln!("error: {error}");
+    error.exit_code().into()
+}
+
+/// At any moment: what a command writes, it writes so that it can be gone on with.
+fn exit_when_interrupted() -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(|| {
+        eprintln!("interrupted");
+        std::process::exit(INTERRUPTED);
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

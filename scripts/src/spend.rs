@@ -3,6 +3,7 @@
 use crate::{
     Error,
     chain::{Connection, Receipt, Request},
+    logging::note,
     report::thousands,
 };
 use alloy::primitives::{U256, utils::format_ether};
@@ -83,7 +84,7 @@ pub async fn spend(
     args: SpendArgs,
 ) -> Result<Option<Receipt>, Error> {
     let cost = Cost::of(chain, request).await?;
-    eprintln!("{what} costs {}", cost.words());
+    note(&format!("{what} costs {}", cost.words()));
     if args.dry_run || !(args.yes || agreed()?) {
         return Ok(None);
     }
