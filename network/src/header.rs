@@ -642,7 +642,7 @@ mod tests {
     #[test]
     fn every_rule_names_its_field() {
         use HeaderRule::*;
-        let cases: [(usize, u8, u16, HeaderRule); 38] = [
+        let cases: [(usize, u8, u16, HeaderRule); 39] = [
             (0, 0x11, 0, Version),
             (0, 0x20, 0, InputShape),
             (1, 0, 1, InputShape),

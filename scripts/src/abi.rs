@@ -1,4 +1,5 @@
-//! Solidity interfaces: the classifiers', StylusDeployer's and ArbWasm's, and what their errors say.
+//! Solidity interfaces: the classifiers', StylusDeployer's, CacheManager's and those of precompiles, and what their errors
+//! say.
 #![allow(missing_docs)] // of what `sol!` writes
 
 use alloy::{
@@ -34,6 +35,12 @@ sol! {
         function programInitGas(address program) external view returns (uint64 gas, uint64 gasWhenCached);
         function programMemoryFootprint(address program) external view returns (uint16 footprint);
         function freePages() external view returns (uint16 pages);
+        function programVersion(address program) external view returns (uint16 version);
+        function programTimeLeft(address program) external view returns (uint64 secondsLeft);
+        function codehashAsmSize(bytes32 codehash) external view returns (uint32 bytesOfCode);
+        function keepaliveDays() external view returns (uint16 numberOfDays);
+        function codehashKeepalive(bytes32 codehash) external payable;
+        event ProgramLifetimeExtended(bytes32 indexed codehash, uint256 dataFee);
         event ProgramActivated(
             bytes32 indexed codehash, bytes32 moduleHash, address program, uint256 dataFee, uint16 version
         );
@@ -42,7 +49,25 @@ sol! {
         error ProgramNeedsUpgrade(uint16 version, uint16 stylusVersion);
         error ProgramExpired(uint64 ageInSeconds);
         error ProgramUpToDate();
+        error ProgramKeepaliveTooSoon(uint64 ageInSeconds);
         error ProgramInsufficientValue(uint256 have, uint256 want);
+    }
+
+    /// The precompile that keeps the cache of programs.
+    interface IArbWasmCache {
+        function allCacheManagers() external view returns (address[] memory managers);
+        function codehashIsCached(bytes32 codehash) external view returns (bool);
+    }
+
+    /// Takes bids for places in that cache.
+    interface ICacheManager {
+        function isPaused() external view returns (bool);
+        function getMinBid(address program) external view returns (uint192 min);
+        function placeBid(address program) external payable;
+        error AsmTooLarge(uint256 asm, uint256 queueSize, uint256 cacheSize);
+        error AlreadyCached(bytes32 codehash);
+        error BidTooSmall(uint192 bid, uint192 min);
+        error BidsArePaused();
     }
 
     /// A Stylus constructor: stylus-sdk gives it the selector of the name without parameters.
@@ -52,6 +77,10 @@ sol! {
 /// Address of ArbWasm.
 pub const ARB_WASM: Address =
     alloy::primitives::address!("0000000000000000000000000000000000000071");
+
+/// Address of ArbWasmCache.
+pub const ARB_WASM_CACHE: Address =
+    alloy::primitives::address!("0000000000000000000000000000000000000072");
 
 /// Address of StylusDeployer.
 pub const STYLUS_DEPLOYER: Address = inkling_devnode::predeploys::STYLUS_DEPLOYER;
@@ -74,6 +103,9 @@ pub fn decode_error(data: &[u8]) -> Option<String> {
         Err(_) => {}
     }
     if let Ok(error) = IArbWasm::IArbWasmErrors::abi_decode(data) {
+        return Some(inner(&format!("{error:?}")));
+    }
+    if let Ok(error) = ICacheManager::ICacheManagerErrors::abi_decode(data) {
         return Some(inner(&format!("{error:?}")));
     }
     if let Ok(error) = Revert::abi_decode(data) {

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 /// Write models as files for `node contract/build.mjs`, which builds a program with each of them inside.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:
+  inkling bake --model nano")]
 pub struct Args {
     /// Shipped models or trained files (*.safetensors).
     #[arg(long, value_name = "MODEL,…", value_delimiter = ',', default_values = BAKED)]

@@ -2,11 +2,13 @@
 
 use crate::{
     abi::{ARB_WASM, IArbWasm, IClassifier},
+    accounts::AccountArgs,
     artifacts::Contract,
     chain::{self, Connection, Request, Trace},
     deployment::{self, Deployment},
     gas::{INK_PRICE, Paid},
     models::Model,
+    networks::NetworkArgs,
     report::thousands,
     samples::Image,
 };
@@ -43,17 +45,16 @@ pub struct ContractArgs {
     /// The contract; of Stylus and Yul there are more, whose weights lie elsewhere.
     #[arg(long, value_enum, default_value = "stylus")]
     pub contract: Contract,
-    /// JSON-RPC endpoint of the chain that the contract at --address is on; without it, a chain is made and the
+    /// Address of the deployed contract on the chain that --network or --rpc names; without it, a chain is made and the
     /// contract deployed to it.
-    #[arg(long, value_name = "URL", requires = "address")]
-    pub rpc: Option<String>,
-    /// Address of the deployed contract.
-    #[arg(long, requires = "rpc")]
+    #[arg(long)]
     pub address: Option<Address>,
-    /// Name of the environment variable that holds the private key (hex) to send transactions with; without it, gas is
-    /// estimated.
-    #[arg(long, value_name = "VAR", requires = "rpc")]
-    pub private_key_env: Option<String>,
+    /// Which chain.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Who pays; gas is estimated where nobody does.
+    #[command(flatten)]
+    pub account: AccountArgs,
 }
 
 /// What a Stylus program did while it classified.
@@ -102,12 +103,18 @@ impl Classifier {
     /// if it is a Stylus program, cached.
     ///
     /// # Errors
-    /// As [`deployment::deploy`]; [`deployment::Error::Differs`] where the contract holds another model.
-    pub async fn open(args: &ContractArgs, model: &Model) -> Result<Self, deployment::Error> {
-        if let (Some(url), Some(address)) = (&args.rpc, args.address) {
-            let chain = Connection::endpoint(url, args.private_key_env.as_deref()).await?;
+    /// As [`deployment::deploy`]; [`deployment::Error::Differs`] where the contract holds another model;
+    /// [`crate::Error::Usage`] where there is an address and no chain, or the other way round.
+    pub async fn open(args: &ContractArgs, model: &Model) -> Result<Self, crate::Error> {
+        if let Some(address) = args.address {
+            let account = args.account.open().await.map_err(chain::Error::from)?;
+            let chain = args.network.connect(account).await?;
             deployment::verify(&chain, address, model).await?;
             return Ok(Self { chain, address });
+        }
+        if args.network.is_named() {
+            let message = "--network and --rpc need the --address of the contract there";
+            return Err(crate::Error::Usage(message.into()));
         }
         let chain = Connection::embedded().await?;
         let Deployment { address, .. } = deployment::deploy(&chain, args.contract, model).await?;

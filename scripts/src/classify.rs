@@ -4,6 +4,7 @@ use crate::{
     Error,
     classifier::{Classifier, ContractArgs},
     gas::Paid,
+    logging::no_colour,
     models::{DEFAULT, Model},
     report::{self, thousands},
     samples::{Image, Samples},
@@ -23,6 +24,9 @@ const SIDE: usize = 20;
 
 /// Classify one image with a contract.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  inkling classify 7 --model small
+  inkling classify digit.png --network sepolia --address 0x00000000000000000000000000000000000a11ce")]
 pub struct Args {
     /// A PNG or JPEG file of any size, or the index (0-9999) of a test image of the model's data.
     image: String,
@@ -97,8 +101,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(answer))),
         false => {
-            let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            let colour = std::io::stdout().is_terminal() && !no_colour;
+            let colour = std::io::stdout().is_terminal() && !no_colour();
             report::print(&if colour { blocks(&image) } else { shades(&image) });
             report::print(&words(&answer));
         }

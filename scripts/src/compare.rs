@@ -24,6 +24,8 @@ const GAS_BUDGET: u64 = 20_000_000_000;
 ///
 /// Accuracy against gas, which follows from it, is written as frontier.json, frontier.md and frontier.png.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:
+  inkling compare --models small,mlp-64-q4 --contracts stylus,yul")]
 pub struct Args {
     /// Shipped models or trained files (*.safetensors), separated by commas.
     #[arg(long, value_name = "MODEL,…", value_delimiter = ',', default_values = SHIPPED)]

@@ -2,10 +2,11 @@
 
 use crate::{
     Error,
+    accounts::AccountArgs,
     artifacts::Contract,
-    chain::Connection,
     deployment::{self, Deployment},
     models::{DEFAULT, Model},
+    networks::NetworkArgs,
     report::{self, thousands},
     samples::Samples,
 };
@@ -14,6 +15,9 @@ use std::path::PathBuf;
 
 /// Deploy a contract to an Arbitrum chain and upload a model into it, or go on with an upload that broke off.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  inkling deploy --network sepolia --model small --keystore key.json
+  inkling deploy --rpc http://127.0.0.1:8547 --private-key-env PRIVATE_KEY --json")]
 pub struct Args {
     /// A shipped model or a trained file (*.safetensors).
     #[arg(long, default_value = DEFAULT)]
@@ -21,12 +25,12 @@ pub struct Args {
     /// The contract.
     #[arg(long, value_enum, default_value = "stylus")]
     contract: Contract,
-    /// JSON-RPC endpoint.
-    #[arg(long, value_name = "URL")]
-    rpc: String,
-    /// Name of the environment variable that holds the private key (hex) of the owner to be.
-    #[arg(long, value_name = "VAR")]
-    private_key_env: String,
+    /// Which chain.
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// The owner to be.
+    #[command(flatten)]
+    account: AccountArgs,
     /// Go on with the contract at this address instead of creating one.
     #[arg(long)]
     address: Option<Address>,
@@ -48,7 +52,8 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), Error> {
     let model = Model::open(&args.model)?;
     let images = Samples::of(&model, args.data.as_deref())?.images;
-    let chain = Connection::endpoint(&args.rpc, Some(&args.private_key_env)).await?;
+    let account = args.account.required("contract creation").await?;
+    let chain = args.network.connect(Some(account)).await?;
     let begun = match args.address {
         Some(address) => deployment::resume(address, args.contract, &model),
         None => deployment::create(&chain, args.contract, &model).await?,

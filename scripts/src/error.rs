@@ -15,6 +15,9 @@ pub enum Error {
     /// The arguments contradict each other or the data.
     #[error("{0}")]
     Usage(String),
+    /// Something that costs was not begun; nothing was sent.
+    #[error("{0}; nothing was sent")]
+    Refused(String),
     /// The chain refused something, or cannot be reached.
     #[error(transparent)]
     Chain(#[from] chain::Error),
@@ -96,12 +99,17 @@ impl Error {
         }
     }
 
-    /// Exit code of the program: 1 for a failed check, 2 for wrong usage, 3 for the rest.
+    /// Exit code of the program: 1 for a failed check, 2 for wrong usage, 4 for what was refused before any
+    /// transaction, 3 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Chain(error) | Self::Deployment(deployment::Error::Chain(error)) => {
+                error.exit_code()
+            }
             Self::Mismatch(_) => 1,
             Self::Deployment(deployment::Error::Differs { .. }) => 1,
             Self::Usage(_) => 2,
+            Self::Refused(_) => 4,
             _ => 3,
         }
     }

@@ -14,6 +14,8 @@ use std::path::PathBuf;
 
 /// Classify many test images with a contract: accuracy, confusion matrix, gas.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:
+  inkling evaluate --model small --samples 100")]
 pub struct Args {
     /// A shipped model or a trained file (*.safetensors).
     #[arg(long, default_value = DEFAULT)]

@@ -27,6 +27,8 @@ const BATCHES: usize = 2;
 ///
 /// Calls are under no gas limit, so that contracts are compared that no transaction could afford.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:
+  inkling exactness --samples 1000")]
 pub struct Args {
     /// Shipped models or trained files (*.safetensors), separated by commas.
     #[arg(long, value_name = "MODEL,…", value_delimiter = ',', default_values = SHIPPED)]

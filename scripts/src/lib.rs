@@ -6,36 +6,52 @@
 //!
 //! * [`abi`], [`artifacts`], [`models`], [`samples`]: what is deployed and asked: interfaces, built programs, trained
 //!   networks, test images;
+//! * [`accounts`], [`networks`]: who signs, and which chain it is;
 //! * [`chain`], [`deployment`], [`classifier`]: connecting, deploying, asking a deployed contract; [`measure`]: all that is
 //!   measured of one contract with one model;
-//! * [`deploy`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`], [`bake`], [`node`], [`serve`]: the
-//!   subcommands, arguments included; [`page`]: what the last one serves;
+//! * [`program`]: a Stylus program as the precompiles see it: cached or not, how long it lasts; [`spend`]: asking before
+//!   something is paid;
+//! * [`deploy`], [`status`], [`cache`], [`keepalive`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`],
+//!   [`bake`], [`node`], [`serve`], [`completions`], [`man`]: the subcommands, arguments included; [`page`]: what `serve`
+//!   serves;
+//! * [`config`], [`logging`]: options from environment and file; what is told on the side;
 //! * [`gas`], [`shape`], [`report`], [`plot`], [`progress`]: figures and how they are shown.
 
 pub mod abi;
+pub mod accounts;
 pub mod artifacts;
 pub mod bake;
+pub mod cache;
 pub mod chain;
 pub mod classifier;
 pub mod classify;
 pub mod compare;
+pub mod completions;
+pub mod config;
 pub mod deploy;
 pub mod deployment;
 pub mod error;
 pub mod evaluate;
 pub mod exactness;
 pub mod gas;
+pub mod keepalive;
+pub mod logging;
+pub mod man;
 pub mod measure;
 pub mod models;
+pub mod networks;
 pub mod node;
 pub mod page;
 pub mod plot;
 pub mod profile;
+pub mod program;
 pub mod progress;
 pub mod report;
 pub mod samples;
 pub mod serve;
 pub mod shape;
+pub mod spend;
+pub mod status;
 #[cfg(test)]
 mod testing;
 

@@ -26,6 +26,8 @@ const MARK: &str = "evm_ink_left";
 
 /// Show where the ink of a classification goes: arguments, words, unpacking, each layer, result.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:
+  inkling profile --model small")]
 pub struct Args {
     /// A shipped model or a trained file (*.safetensors).
     #[arg(long, default_value = DEFAULT)]

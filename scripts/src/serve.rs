@@ -7,6 +7,7 @@ use crate::{
     chain::Connection,
     deployment,
     models::Model,
+    networks,
     node::{MNEMONIC, interrupted, keys},
     page::{self, Config, Site},
     report,
@@ -95,16 +96,17 @@ pub async fn run(args: Args) -> Result<(), Error> {
 
 /// What the page is about where contracts and endpoint are given, once they have answered.
 async fn configured(rpc: &str, address: Address, args: &Args) -> Result<Config, Error> {
-    let chain = Connection::endpoint(rpc, None).await?;
+    let chain = Connection::endpoints(&[rpc.to_owned().into()], None, None, None).await?;
     for contract in [Some(address), args.solidity_address].into_iter().flatten() {
         if !chain.call(contract, &IClassifier::isModelReadyCall {}).await? {
             eprintln!("warning: the contract at {contract} has no model yet; the page says so");
         }
     }
-    let (name, explorer) = known(chain.chain_id());
+    let chain_id = chain.chain_id();
+    let explorer = networks::explorer(chain_id);
     Ok(Config {
-        chain_id: chain.chain_id(),
-        chain_name: args.chain_name.clone().unwrap_or(name),
+        chain_id,
+        chain_name: args.chain_name.clone().unwrap_or_else(|| name(chain_id)),
         rpc: rpc.into(),
         address,
         solidity_address: args.solidity_address,
@@ -112,14 +114,14 @@ async fn configured(rpc: &str, address: Address, args: &Args) -> Result<Config, 
     })
 }
 
-/// Name and explorer of a chain.
-fn known(chain_id: u64) -> (String, Option<&'static str>) {
+/// Name of a chain.
+fn name(chain_id: u64) -> String {
     match chain_id {
-        42_161 => ("Arbitrum One".into(), Some("https://arbiscan.io")),
-        42_170 => ("Arbitrum Nova".into(), Some("https://nova.arbiscan.io")),
-        421_614 => ("Arbitrum Sepolia".into(), Some("https://sepolia.arbiscan.io")),
-        412_346 => ("a development chain".into(), None),
-        other => (format!("chain {other}"), None),
+        42_161 => "Arbitrum One".into(),
+        42_170 => "Arbitrum Nova".into(),
+        421_614 => "Arbitrum Sepolia".into(),
+        412_346 => "a development chain".into(),
+        other => format!("chain {other}"),
     }
 }
 
@@ -155,7 +157,7 @@ impl Demo {
         let server = server::serve(node.clone(), listen).await?;
         let config = Config {
             chain_id: chain.chain_id(),
-            chain_name: known(chain.chain_id()).0,
+            chain_name: name(chain.chain_id()),
             rpc: format!("http://{}", server.address()),
             address: stylus,
             solidity_address: Some(twin),

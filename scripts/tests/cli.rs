@@ -7,6 +7,9 @@ use std::{
     process::{Command, Output, id},
 };
 
+/// The first account of the mnemonic of all development chains.
+const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
 fn inkling(arguments: &[&str]) -> Output {
     // From this package's folder: where the shipped models and images lie must not depend on it.
     let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
@@ -68,6 +71,14 @@ fn wrong_usage_is_exit_code_2() {
     fails(&["evaluate", "--samples", "0"], 2, &["--samples"]);
     fails(&["classify", "10000"], 2, &["10000"]);
     fails(&["deploy", "--rpc", "http://127.0.0.1:9"], 2, &["--private-key-env"]);
+    fails(&["deploy", "--private-key", KEY], 2, &["--network"]);
+    fails(&["classify", "7", "--rpc", "http://127.0.0.1:9"], 2, &["--address"]);
+    // An address means nothing on a chain that was just made.
+    fails(
+        &["classify", "7", "--address", "0x00000000000000000000000000000000000a11ce"],
+        2,
+        &["--network"],
+    );
 }
 
 #[test]
@@ -92,11 +103,58 @@ fn files_that_cannot_be_used_are_exit_code_3() {
     fails(&["classify", "0", "--data", &path("")], 3, &[images, "truncated: 4 bytes, 16 expected"]);
 }
 
-/// Nothing listens there; no key is shown, whatever the variable holds.
+/// Nothing listens there, and nobody was asked yet.
+#[test]
+fn what_is_refused_before_any_transaction_is_exit_code_4() {
+    let deploy = ["deploy", "--rpc", "http://127.0.0.1:9", "--private-key-env", "INKLING_NO_KEY"];
+    fails(&deploy, 4, &["INKLING_NO_KEY"]);
+    fails(
+        &["deploy", "--network", "sepolia", "--chain-id", "1", "--private-key", KEY],
+        4,
+        &["421614"],
+    );
+}
+
 #[test]
 fn an_endpoint_that_cannot_be_reached_is_exit_code_3() {
-    let deploy = ["deploy", "--rpc", "http://127.0.0.1:9", "--private-key-env", "INKLING_NO_KEY"];
-    fails(&deploy, 3, &["INKLING_NO_KEY"]);
+    let url = "http://127.0.0.1:9/a-key";
+    fails(&["deploy", "--rpc", url, "--private-key", KEY], 3, &["http://127.0.0.1:9: "]);
+}
+
+/// Neither of a key on the command line nor of a provider's in a URL is anything shown, whatever is wrong with it.
+#[test]
+fn nothing_secret_is_shown() {
+    let address = "0x00000000000000000000000000000000000a11ce";
+    let cut = &KEY[..60];
+    let url = "http://127.0.0.1:9/v2/a-providers-key";
+    let cases: [(&[&str], i32); 5] = [
+        (&["deploy", "--rpc", url, "--private-key", cut], 4),
+        (&["deploy", "--rpc", url, "--private-key", KEY], 3),
+        (&["deploy", "--rpc", url, "--private-key", KEY, "--keystore", "no-file"], 2),
+        (
+            &[
+                "classify",
+                "0",
+                "--address",
+                address,
+                "--rpc",
+                "a-providers-key",
+                "--private-key",
+                KEY,
+            ],
+            2,
+        ),
+        (&["classify", "0", "--rpc", url, "--private-key", KEY, "--chain-id", "one"], 2),
+    ];
+    for (arguments, code) in cases {
+        let output = inkling(arguments);
+        let said =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(!said.contains("ac0974be") && !said.contains("a-providers-key"), "{said}");
+    }
+    let warned = inkling(&["deploy", "--rpc", url, "--private-key", KEY]).stderr;
+    assert!(String::from_utf8(warned).unwrap().contains("warning: other users of this machine"));
 }
 
 /// A folder of this test, removed in the end.

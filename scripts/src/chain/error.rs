@@ -1,7 +1,7 @@
 //! Why a chain could not be asked, or said no.
 
 use super::RECEIPT_TIMEOUT;
-use crate::abi;
+use crate::{abi, accounts};
 use alloy::{
     primitives::{Address, B256},
     transports::TransportError,
@@ -10,14 +10,27 @@ use alloy::{
 /// Why the chain could not be asked or said no.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Not the URL of an endpoint.
-    #[error("{0} is not the URL of an endpoint, expected http:// or https://")]
-    Url(String),
-    /// The environment variable with the key is missing or holds none. Its value is never shown.
-    #[error("the environment variable {0} does not hold a private key, expected 32 bytes in hex")]
-    Key(String),
-    /// A transaction on an endpoint, and no key.
-    #[error("{0} is a transaction: it needs --private-key-env")]
+    /// The URL with this number, counted from 1, is none of an endpoint. It is not shown, for it may hold a key.
+    #[error("--rpc number {0} is not the URL of an endpoint, expected http:// or https://")]
+    Url(usize),
+    /// No chain is named.
+    #[error("which chain? Give --network or --rpc")]
+    NoNetwork,
+    /// The chain is not the one that was meant, or two endpoints are of different chains.
+    #[error("the chain of {endpoint} has the id {got}, expected {expected}")]
+    ChainId {
+        /// Whose chain it is.
+        endpoint: String,
+        /// Its id.
+        got: u64,
+        /// The id that it should have.
+        expected: u64,
+    },
+    /// The account cannot be used.
+    #[error(transparent)]
+    Account(#[from] accounts::Error),
+    /// A transaction on an endpoint, and no account.
+    #[error("{0} is a transaction: it needs an account, such as --keystore or --private-key-env")]
     NoKey(&'static str),
     /// The endpoint cannot be reached, or did not like the request.
     #[error("{what}: {message}")]
@@ -63,6 +76,17 @@ pub enum Error {
         /// Length of the answer.
         bytes: usize,
     },
+}
+
+impl Error {
+    /// See [`crate::Error::exit_code`].
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Url(_) | Self::NoNetwork | Self::NoKey(_) => 2,
+            Self::ChainId { .. } | Self::Account(_) => 4,
+            _ => 3,
+        }
+    }
 }
 
 /// A refusal with its reason, or whatever else went wrong.

@@ -1,20 +1,24 @@
 //! A connection to a chain: alloy's `Provider` over the embedded chain or over an endpoint.
 //!
 //! A transaction is estimated first (unless its gas limit is given), so that what the chain would refuse is an error
-//! with the contract's own words and costs nothing; then it is sent and its receipt waited for. No key is ever an
-//! argument: an endpoint's transactions are signed with the key in an environment variable.
+//! with the contract's own words and costs nothing; then it is sent and its receipt waited for.
 
+mod endpoints;
 mod error;
 mod request;
+mod rpc_url;
+mod state;
 mod trace;
 
 pub use error::Error;
 pub use request::{Receipt, Request};
+pub use rpc_url::RpcUrl;
 pub use trace::{Hostio, Trace};
 
+use crate::accounts::{self, Account};
 use alloy::{
     eips::BlockId,
-    network::{EthereumWallet, TransactionBuilder},
+    network::TransactionBuilder,
     primitives::{Address, B256, Bytes, U256},
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::{
@@ -27,9 +31,10 @@ use alloy::{
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
+use endpoints::Endpoints;
 use error::said;
 use inkling_devnode::{Chain, ChainConfig, Embedded, Node, arbos};
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// How long a receipt is waited for.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(120);
@@ -60,40 +65,37 @@ impl Connection {
     /// As [`Self::embedded`].
     pub async fn to_node(node: Node) -> Result<Self, Error> {
         let signer = PrivateKeySigner::from_bytes(&arbos::DEV_PRIVATE_KEY);
-        let signer = signer.map_err(|_| Error::Key("of the embedded chain".into()))?;
+        let signer = signer.map_err(|_| accounts::Error::PrivateKey)?;
         let client = RpcClient::new(Embedded::new(node.clone()), true);
-        Self::new(client, Some(signer), Some(node)).await
+        Self::new(client, Some(signer.into()), Some(node)).await
     }
 
-    /// An endpoint; with `private_key_env`, the name of an environment variable with a private key in hex, it can
-    /// send transactions.
+    /// A chain behind one endpoint or several, of which the next takes over when one fails; all must be of the chain
+    /// `expected`, where it is given. At most `rate` requests a second are made. With an account it can send
+    /// transactions.
     ///
     /// # Errors
-    /// [`Error::Url`], [`Error::Key`], or [`Error::Transport`] where nobody answers.
-    pub async fn endpoint(url: &str, private_key_env: Option<&str>) -> Result<Self, Error> {
-        let parsed = url.parse::<reqwest::Url>().ok();
-        let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "https"));
-        let parsed = parsed.ok_or_else(|| Error::Url(url.into()))?;
-        let signer = match private_key_env {
-            Some(variable) => Some(key(variable)?),
-            None => None,
-        };
-        // Fails only where it was done before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self::new(RpcClient::new_http(parsed), signer, None).await
+    /// [`Error::Url`], [`Error::ChainId`], or [`Error::Transport`] where nobody answers.
+    pub async fn endpoints(
+        urls: &[RpcUrl],
+        expected: Option<u64>,
+        rate: Option<NonZeroU32>,
+        account: Option<Account>,
+    ) -> Result<Self, Error> {
+        let endpoints = Endpoints::connect(urls, expected, rate).await?;
+        Self::new(RpcClient::new(endpoints, false), account, None).await
     }
 
     async fn new(
         client: RpcClient,
-        signer: Option<PrivateKeySigner>,
+        account: Option<Account>,
         node: Option<Node>,
     ) -> Result<Self, Error> {
-        let sender = signer.as_ref().map(PrivateKeySigner::address);
-        let provider = match signer {
-            Some(signer) => ProviderBuilder::new()
-                .wallet(EthereumWallet::from(signer))
-                .connect_client(client)
-                .erased(),
+        let sender = account.as_ref().map(|account| account.address);
+        let provider = match account {
+            Some(account) => {
+                ProviderBuilder::new().wallet(account.wallet).connect_client(client).erased()
+            }
             None => ProviderBuilder::new().connect_client(client).erased(),
         };
         let chain_id = provider.get_chain_id().await.map_err(|e| said("eth_chainId", e))?;
@@ -182,6 +184,21 @@ impl Connection {
         asked.await.map_err(|e| said(request.what, e))
     }
 
+    /// As [`Self::call_raw`], where a refusal is an answer, too: `Err` with its data.
+    ///
+    /// # Errors
+    /// [`Error::Transport`].
+    pub async fn try_call(&self, request: &Request) -> Result<Result<Bytes, Bytes>, Error> {
+        let asked = self.provider.call(self.tx(request)).block(BlockId::latest());
+        match asked.await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(error) => match error.as_error_resp().and_then(|said| said.as_revert_data()) {
+                Some(data) => Ok(Err(data)),
+                None => Err(said(request.what, error)),
+            },
+        }
+    }
+
     /// `eth_estimateGas`.
     ///
     /// # Errors
@@ -244,13 +261,6 @@ impl Connection {
     }
 }
 
-/// The key in an environment variable.
-fn key(variable: &str) -> Result<PrivateKeySigner, Error> {
-    let value = std::env::var(variable).ok();
-    let key = value.and_then(|value| value.trim().parse().ok());
-    key.ok_or_else(|| Error::Key(variable.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,16 +286,5 @@ mod tests {
         let nobody = address!("00000000000000000000000000000000000a11ce");
         let error = chain.call(nobody, &IClassifier::isModelReadyCall {}).await.unwrap_err();
         assert!(matches!(error, Error::Answer { bytes: 0, .. }), "{error}");
-    }
-
-    #[tokio::test]
-    async fn wrong_endpoints_and_keys() {
-        let error = Connection::endpoint("localhost:8547", None).await.err().unwrap();
-        assert!(matches!(error, Error::Url(_)));
-        let variable = Some("INKLING_TEST_NO_SUCH_VARIABLE");
-        let error = Connection::endpoint("http://127.0.0.1:9", variable).await.err().unwrap();
-        assert!(matches!(error, Error::Key(_)));
-        let error = Connection::endpoint("http://127.0.0.1:9", None).await.err().unwrap();
-        assert!(matches!(error, Error::Transport { what: "eth_chainId", .. }));
     }
 }
