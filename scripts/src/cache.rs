@@ -42,8 +42,8 @@ pub struct Args {
 }
 
 fn ether(text: &str) -> Result<U256, String> {
-    // A sign would be taken, and wrapped.
-    let parsed = parse_ether(text).ok().filter(|_| !text.starts_with(['-', '+']));
+    // A sign would be taken, and wrapped; nothing would be zero.
+    let parsed = parse_ether(text).ok().filter(|_| text.starts_with(|c: char| c.is_ascii_digit()));
     parsed.ok_or_else(|| "expected ether, such as 0.001".into())
 }
 

@@ -120,7 +120,8 @@ mod tests {
     use super::*;
     use alloy::primitives::address;
 
-    /// The test vectors of the Web3 Secret Storage Definition: PBKDF2 and scrypt, each with 262,144 rounds.
+    /// The Web3 Secret Storage Definition's test vector of PBKDF2; and its key with the parameters that Foundry uses, by web3.py.
+    /// The definition's own vector of scrypt (N = 2^18, r = 1) is outside RFC 7914, and the scrypt crate refuses it.
     const VECTORS: [&str; 2] = [
         r#"{"crypto": {"cipher": "aes-128-ctr", "cipherparams": {"iv": "6087dab2f9fdbbfaddc31a909735c1e6"},
             "ciphertext": "5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46", "kdf": "pbkdf2",
@@ -128,12 +129,12 @@ mod tests {
             "salt": "ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},
             "mac": "517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},
             "id": "3198bc9c-6672-5ab3-d995-4942343ae5b6", "version": 3}"#,
-        r#"{"crypto": {"cipher": "aes-128-ctr", "cipherparams": {"iv": "83dbcc02d8ccb40e466191a123791e0e"},
-            "ciphertext": "d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c", "kdf": "scrypt",
-            "kdfparams": {"dklen": 32, "n": 262144, "p": 8, "r": 1,
-            "salt": "ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},
-            "mac": "2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},
-            "id": "3198bc9c-6672-5ab3-d995-4942343ae5b6", "version": 3}"#,
+        r#"{"address": "008AeEda4D805471dF9b2A5B0f38A0C3bCBA786b", "crypto": {"cipher": "aes-128-ctr", "cipherparams":
+            {"iv": "126e12bcaec944c71d86e64cde99ce6b"}, "ciphertext":
+            "7fa05a151db257a4baad7aa2cbc9f75af94378db06d6ff823fd13bb26519be13", "kdf": "scrypt", "kdfparams": {"dklen": 32,
+            "n": 8192, "r": 8, "p": 1, "salt": "9909b199fb3948276e01570c46bd33bd"}, "mac":
+            "64ca688ad5e6e5b1bee573ff90c4c0a6676276690e3749f3c28655e4f7ac318a"},
+            "id": "fb3cd67b-5552-4d20-b1c3-93917e53b07b", "version": 3}"#,
     ];
 
     struct Files(tempfile::TempDir);
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_definitions_vectors_open() {
+    fn both_key_derivations_open() {
         let files = files();
         let password = files.write("password", "testpassword\r\n");
         for vector in VECTORS {
@@ -191,7 +192,7 @@ mod tests {
             let said = check(VECTORS[0].replace(from, to).as_bytes()).unwrap_err();
             assert!(said.contains(expected), "{to}: {said}");
         }
-        for (from, to) in [(r#""n": 262144"#, r#""n": 1073741824"#), (r#""p": 8"#, r#""p": 99"#)] {
+        for (from, to) in [(r#""n": 8192"#, r#""n": 1073741824"#), (r#""p": 1"#, r#""p": 99"#)] {
             let said = check(VECTORS[1].replace(from, to).as_bytes()).unwrap_err();
             assert!(said.contains("asks for too much"), "{to}: {said}");
         }
