@@ -159,8 +159,8 @@ async fn the_next_endpoint_takes_over() {
         }
         // At once: there is somebody else to ask.
         assert!(begun.elapsed() < Duration::from_secs(3), "{bad:?}: {:?}", begun.elapsed());
-        // One request found out; the others were not tried on it.
-        assert_eq!(first.asked.load(SeqCst), 5, "{bad:?}");
+        // It was found out by one request, or two at once; the others were not tried on it.
+        assert!((5..=6).contains(&first.asked.load(SeqCst)), "{bad:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use tempfile::TempDir;
 
 /// All subcommands.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "bake",
     "cache",
     "classify",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 13] = [
     "man",
     "node",
     "profile",
+    "serve",
     "status",
 ];
 
