@@ -46,7 +46,10 @@ pub fn configure(command: Command, arguments: Vec<OsString>) -> Result<Configure
     let Some((at, name)) = place.subcommand else {
         return Ok(Configured { command: command.mut_subcommands(with_variables), arguments });
     };
-    let Some(sub) = command.find_subcommand(&name) else {
+    // Groups that only options name are known to a command that is built.
+    let mut built = command.clone();
+    built.build();
+    let Some(sub) = built.find_subcommand(&name) else {
         return Ok(Configured { command, arguments });
     };
     let named = named(&command, &arguments);

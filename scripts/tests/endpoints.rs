@@ -159,7 +159,7 @@ async fn the_next_endpoint_takes_over() {
         }
         // At once: there is somebody else to ask.
         assert!(begun.elapsed() < Duration::from_secs(3), "{bad:?}: {:?}", begun.elapsed());
-        // One request found out, or two that were made at a time; the others were not tried on it.
+        // It was found out by one request, or two at once; the others were not tried on it.
         assert!((5..=6).contains(&first.asked.load(SeqCst)), "{bad:?}");
     }
 }

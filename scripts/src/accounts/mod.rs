@@ -66,23 +66,24 @@ pub enum Error {
 
 /// Which account signs transactions.
 #[derive(clap::Args, Clone, Debug, Default)]
+// Else all of them would be of one group.
 #[group(skip)]
 #[command(next_help_heading = "Account")]
 pub struct AccountArgs {
     /// Encrypted key file, as geth and Foundry write them; see --password-file.
-    #[arg(long, group = "account", value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "account")]
     pub keystore: Option<PathBuf>,
     /// File with the key file's password [default: the environment variable INKLING_PASSWORD, else it is asked for].
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
     /// Name of the environment variable that holds the private key in hex.
-    #[arg(long, group = "account", value_name = "VAR")]
+    #[arg(long, value_name = "VAR", group = "account")]
     pub private_key_env: Option<String>,
     /// Name of the environment variable that holds a mnemonic.
-    #[arg(long, group = "account", value_name = "VAR")]
+    #[arg(long, value_name = "VAR", group = "account")]
     pub mnemonic_env: Option<String>,
     /// File with a mnemonic.
-    #[arg(long, group = "account", value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "account")]
     pub mnemonic_file: Option<PathBuf>,
     /// Which account of the mnemonic or the device: N of m/44'/60'/0'/0/N.
     #[arg(long, value_name = "N", default_value_t = 0,
@@ -93,7 +94,7 @@ pub struct AccountArgs {
     #[arg(long, group = "account")]
     pub ledger: bool,
     /// The private key itself: unsafe, as other users of this machine and the shell's history see it.
-    #[arg(long, group = "account", value_name = "HEX", hide_env = true)]
+    #[arg(long, value_name = "HEX", group = "account")]
     pub private_key: Option<Secret>,
 }
 
