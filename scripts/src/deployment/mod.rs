@@ -60,14 +60,6 @@ pub enum Error {
     /// There is nothing to go on with.
     #[error("there is no contract at {0}")]
     NoContract(Address),
-    /// Transactions would go to another chain than they are meant for.
-    #[error("the endpoint's chain id is {got}, expected {expected}")]
-    ChainId {
-        /// The endpoint's.
-        got: u64,
-        /// The one asked for.
-        expected: u64,
-    },
     /// Nobody creates, activates and constructs programs there.
     #[error("there is no StylusDeployer at {0}: is this an Arbitrum chain with Stylus?")]
     NoDeployer(Address),
@@ -147,7 +139,6 @@ impl Error {
         matches!(
             self,
             Self::NoContract(_)
-                | Self::ChainId { .. }
                 | Self::NoDeployer(_)
                 | Self::ForeignOwner { .. }
                 | Self::Funds { .. }

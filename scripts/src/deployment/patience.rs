@@ -11,7 +11,7 @@ use tokio::time;
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// The longest that a request may take.
+    /// The longest that a request may take, with all that the [connection](crate::chain) tries by itself.
     pub request: Duration,
     /// How often a request is made before its failure is a failure.
     pub attempts: u32,
@@ -31,7 +31,7 @@ impl Patience {
     /// For an endpoint.
     pub const ENDPOINT: Self = Self {
         request: Duration::from_secs(30),
-        attempts: 8,
+        attempts: 4,
         backoff: Duration::from_millis(400),
         poll: Duration::from_millis(250),
         stuck: Duration::from_secs(30),
