@@ -70,6 +70,17 @@ sol! {
         error BidsArePaused();
     }
 
+    /// The precompile that tells prices.
+    interface IArbGasInfo {
+        function getL1BaseFeeEstimate() external view returns (uint256 weiPerUnit);
+        function getMaxTxGasLimit() external view returns (uint256 gas);
+    }
+
+    /// The precompile that tells about the chain.
+    interface IArbSys {
+        function arbOSVersion() external view returns (uint256 versionAnd55);
+    }
+
     /// A Stylus constructor: stylus-sdk gives it the selector of the name without parameters.
     function stylus_constructor();
 }
@@ -81,6 +92,14 @@ pub const ARB_WASM: Address =
 /// Address of ArbWasmCache.
 pub const ARB_WASM_CACHE: Address =
     alloy::primitives::address!("0000000000000000000000000000000000000072");
+
+/// Address of ArbGasInfo.
+pub const ARB_GAS_INFO: Address =
+    alloy::primitives::address!("000000000000000000000000000000000000006c");
+
+/// Address of ArbSys.
+pub const ARB_SYS: Address =
+    alloy::primitives::address!("0000000000000000000000000000000000000064");
 
 /// Address of StylusDeployer.
 pub const STYLUS_DEPLOYER: Address = inkling_devnode::predeploys::STYLUS_DEPLOYER;

@@ -109,6 +109,7 @@ impl Error {
             Self::Mismatch(_) => 1,
             Self::Deployment(deployment::Error::Differs { .. }) => 1,
             Self::Usage(_) => 2,
+            Self::Deployment(error) if error.is_refusal() => 4,
             Self::Refused(_) => 4,
             _ => 3,
         }

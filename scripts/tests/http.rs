@@ -139,7 +139,8 @@ async fn the_gas_over_http_is_the_embedded_chains() {
     for contract in [Contract::Stylus, Contract::StylusCode, Contract::Packed] {
         let server = Server::start();
         let (url, choice) = (&server.url, choice(contract));
-        let deploy = format!("deploy {choice} --rpc {url} --private-key-env {KEY}");
+        let records = format!("--deployments {}", out.display());
+        let deploy = format!("deploy {choice} {records} --rpc {url} --private-key-env {KEY}");
         let deployed: Deployment = json_of(&deploy);
         assert_eq!(deployed, embedded(contract).await);
         assert_eq!(deployed.gas(""), server.gas());
@@ -177,22 +178,29 @@ async fn the_gas_over_http_is_the_embedded_chains() {
 
 #[tokio::test]
 async fn an_upload_that_broke_off_is_resumed() {
+    let records = env::temp_dir().join(format!("inkling-http-resumed-{}", id()));
     for contract in [Contract::Stylus, Contract::Packed] {
         let server = Server::start();
         let (url, choice) = (&server.url, choice(contract));
         let deploy = format!("deploy {choice} --rpc {url} --private-key-env {KEY}");
+        let deploy = format!("{deploy} --deployments {}", records.display());
         // Creation, beginModel and the first chunks.
         server.left.store(3, SeqCst);
         let output = inkling(&deploy);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3), "{said}");
         assert!(said.contains("uploadChunk(uint32,bytes): out of service"), "{said}");
-        let address = said.split_whitespace().find(|word| word.starts_with("0x")).unwrap();
 
         server.left.store(usize::MAX, SeqCst);
-        let resumed: Deployment = json_of(&format!("{deploy} --address {address}"));
-        let names: Vec<&str> = resumed.steps.iter().map(|step| &step.name[..]).collect();
-        assert_eq!(names, ["upload", "finalize"]);
-        assert_eq!(server.gas(), embedded(contract).await.gas(""), "{contract}");
+        let resumed: Deployment = json_of(&deploy);
+        assert_eq!(resumed, embedded(contract).await);
+        assert_eq!(server.gas(), resumed.gas(""), "{contract}");
+        // At its address there is nothing left to do.
+        let again: Deployment = json_of(&format!("{deploy} --address {}", resumed.address));
+        assert_eq!(
+            again,
+            Deployment { steps: Vec::new(), data_fee_wei: Default::default(), ..resumed }
+        );
     }
+    fs::remove_dir_all(records).unwrap();
 }

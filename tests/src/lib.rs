@@ -6,14 +6,18 @@
 //! * [`networks`], [`extremes`]: random networks and images, the same each time, and networks at the bounds of the
 //!   format;
 //! * [`served`]: a node behind a socket, and the programs that are its clients;
+//! * [`deploys`], [`kills`]: `inkling deploy` as a process, and killed; [`proxy`]: an endpoint with faults;
 //! * here: the shipped models and the test images.
 //!
 //! Helpers panic where the set-up itself fails: then no test means anything.
 
 pub mod contracts;
 pub mod deployed;
+pub mod deploys;
 pub mod extremes;
+pub mod kills;
 pub mod networks;
+pub mod proxy;
 pub mod served;
 
 pub use deployed::{Deployed, OWNER, Refusal, STRANGER, refused};

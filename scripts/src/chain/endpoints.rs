@@ -281,7 +281,7 @@ fn cause(error: &reqwest::Error) -> String {
 }
 
 fn transport(message: String) -> Error {
-    Error::Transport { what: "HTTP", message }
+    Error::Transport { what: "HTTP", message, temporary: false }
 }
 
 async fn wait(round: u32, at_least: Duration) {

@@ -4,7 +4,7 @@ use super::RECEIPT_TIMEOUT;
 use crate::{abi, accounts};
 use alloy::{
     primitives::{Address, B256},
-    transports::TransportError,
+    transports::{TransportError, TransportErrorKind},
 };
 
 /// Why the chain could not be asked or said no.
@@ -38,6 +38,16 @@ pub enum Error {
         /// What was asked.
         what: &'static str,
         /// What the transport or the node said.
+        message: String,
+        /// Whether the same request may succeed a little later: nobody answered, or there were too many requests.
+        temporary: bool,
+    },
+    /// The wallet did not sign.
+    #[error("{what} was not signed: {message}")]
+    Signing {
+        /// What was to be signed.
+        what: &'static str,
+        /// Why.
         message: String,
     },
     /// The contract refused.
@@ -87,17 +97,36 @@ impl Error {
             _ => 3,
         }
     }
+
+    /// Whether the same request may succeed a little later.
+    pub const fn is_temporary(&self) -> bool {
+        matches!(self, Self::Transport { temporary: true, .. })
+    }
 }
+
+/// Codes of JSON-RPC errors that mean "not so fast": geth's and Infura's limit (EIP-1474), and HTTP's.
+const RATE_LIMITS: [i64; 2] = [-32_005, 429];
 
 /// A refusal with its reason, or whatever else went wrong.
 pub(super) fn said(what: &'static str, error: TransportError) -> Error {
     let Some(payload) = error.as_error_resp() else {
-        return Error::Transport { what, message: error.to_string() };
+        let temporary = match error.as_transport_err() {
+            // A request that is wrong stays wrong; what concerns the server or the way to it may pass.
+            Some(TransportErrorKind::HttpError(http)) => {
+                http.status == 408 || http.status == 429 || http.status >= 500
+            }
+            Some(kind) => !kind.is_non_retryable(),
+            // An answer cut short.
+            None => error.is_deser_error(),
+        };
+        return Error::Transport { what, message: error.to_string(), temporary };
     };
     match payload.as_revert_data().and_then(|data| abi::decode_error(&data)) {
         Some(reason) => Error::Reverted { what, reason },
-        None => {
-            Error::Transport { what, message: payload.message.trim_end_matches([':', ' ']).into() }
-        }
+        None => Error::Transport {
+            what,
+            message: payload.message.trim_end_matches([':', ' ']).into(),
+            temporary: RATE_LIMITS.contains(&payload.code),
+        },
     }
 }

@@ -5,12 +5,14 @@
 
 mod endpoints;
 mod error;
+mod nonces;
 mod request;
 mod rpc_url;
 mod state;
 mod trace;
 
 pub use error::Error;
+pub use nonces::{Signed, Taken};
 pub use request::{Receipt, Request};
 pub use rpc_url::RpcUrl;
 pub use trace::{Hostio, Trace};
@@ -18,7 +20,7 @@ pub use trace::{Hostio, Trace};
 use crate::accounts::{self, Account};
 use alloy::{
     eips::BlockId,
-    network::TransactionBuilder,
+    network::{EthereumWallet, TransactionBuilder},
     primitives::{Address, B256, Bytes, U256},
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::{
@@ -44,6 +46,7 @@ const RECEIPT_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct Connection {
     provider: DynProvider,
     sender: Option<Address>,
+    wallet: Option<EthereumWallet>,
     /// The chain, where it is of this process.
     node: Option<Node>,
     chain_id: u64,
@@ -92,16 +95,17 @@ impl Connection {
         node: Option<Node>,
     ) -> Result<Self, Error> {
         let sender = account.as_ref().map(|account| account.address);
-        let provider = match account {
-            Some(account) => {
-                ProviderBuilder::new().wallet(account.wallet).connect_client(client).erased()
+        let wallet = account.map(|account| account.wallet);
+        let provider = match &wallet {
+            Some(wallet) => {
+                ProviderBuilder::new().wallet(wallet.clone()).connect_client(client).erased()
             }
             None => ProviderBuilder::new().connect_client(client).erased(),
         };
         let chain_id = provider.get_chain_id().await.map_err(|e| said("eth_chainId", e))?;
         let gas_price = provider.get_gas_price().await.map_err(|e| said("eth_gasPrice", e))?;
         // Arbitrum charges the base fee whatever is offered; twice of it survives its ups.
-        Ok(Self { provider, sender, node, chain_id, max_fee: 2 * gas_price })
+        Ok(Self { provider, sender, wallet, node, chain_id, max_fee: 2 * gas_price })
     }
 
     /// Whether it is a chain of this process.

@@ -1,7 +1,7 @@
 //! What is asked of a chain, and what it says of a transaction.
 
 use alloy::{
-    primitives::{Address, B256, Bytes, TxKind, U64, U256},
+    primitives::{Address, B256, Bytes, TxKind, U64, U128, U256},
     rpc::types::Log,
     sol_types::SolCall,
 };
@@ -16,6 +16,9 @@ pub struct Receipt {
     gas_used: U64,
     /// Gas that paid for posting to L1; Arbitrum only.
     gas_used_for_l1: Option<U64>,
+    effective_gas_price: Option<U128>,
+    /// The block that it is in.
+    pub block_number: Option<U64>,
     pub(super) status: U64,
     /// The contract that was created.
     pub contract_address: Option<Address>,
@@ -27,6 +30,21 @@ impl Receipt {
     /// Gas of the transaction less what paid for posting it to L1.
     pub fn gas(&self) -> u64 {
         self.gas_used.saturating_sub(self.gas_used_for_l1.unwrap_or_default()).to()
+    }
+
+    /// Gas that paid for posting to L1; 0 on chains that do not tell.
+    pub fn l1_gas(&self) -> u64 {
+        self.gas_used_for_l1.unwrap_or_default().to()
+    }
+
+    /// Wei that a gas cost; 0 on chains that do not tell.
+    pub fn price(&self) -> u64 {
+        self.effective_gas_price.unwrap_or_default().saturating_to()
+    }
+
+    /// Whether its effects stand.
+    pub fn is_success(&self) -> bool {
+        !self.status.is_zero()
     }
 }
 
@@ -70,6 +88,6 @@ mod tests {
             "contractAddress": null, "logs": [],
         }))
         .unwrap();
-        assert_eq!(receipt.gas(), 90);
+        assert_eq!((receipt.gas(), receipt.l1_gas(), receipt.price()), (90, 10, 0));
     }
 }

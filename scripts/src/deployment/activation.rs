@@ -10,7 +10,7 @@ use alloy::primitives::{Address, Bytes, U256, address};
 use inkling_devnode::tx::intrinsic_gas;
 
 /// A program's code is put here for the time of an `eth_call` that asks its data fee. Nobody's address.
-const SCRATCH: Address = address!("00000000000000000000000000000000005c2a7c");
+pub(super) const SCRATCH: Address = address!("00000000000000000000000000000000005c2a7c");
 
 /// Wei that such a call brings along: more than any fee.
 const FEE_BOUND: u64 = 1_000_000_000_000_000_000;

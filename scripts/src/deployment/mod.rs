@@ -1,28 +1,38 @@
 //! Deploying a contract and uploading a model into it, in steps whose gas is kept.
 //!
 //! A Stylus program is created, activated and constructed by StylusDeployer in one transaction, so that nobody can
-//! claim it in between; a Solidity contract's constructor takes the owner. An upload that broke off goes on from the
-//! chunks that the contract lacks; a contract with its model baked in needs none.
+//! claim it in between; a Solidity contract's constructor takes the owner. What a chain lacks is what is done next, so an
+//! upload that broke off goes on from the chunks that the contract lacks; a contract with its model baked in needs none.
+//!
+//! * [`journal`]: what was signed, written down before it is sent; [`patience`]: waiting and asking again;
+//! * `outbox`, `chunks`, `engine`: transactions, what is in them, and which is next;
+//! * [`plan`]: what it will cost, and what forbids it; [`record`]: what it did cost.
 
 mod activation;
-mod upload;
+mod chunks;
+mod engine;
+pub mod journal;
+mod outbox;
+pub mod patience;
+pub mod plan;
+pub mod record;
+mod verify;
 
 pub use activation::{activation_gas, data_fee};
-pub use upload::{check_answers, upload, verify};
+pub use verify::{check_answers, has_code, verify};
 
 use crate::{
-    abi::{IArbWasm, IStylusDeployer, STYLUS_DEPLOYER},
-    artifacts::{self, Contract, Program, StylusProgram},
-    chain::{self, Connection, Receipt, Request},
+    artifacts::{self, Contract, Program},
+    chain::{self, Connection},
     classifier,
     models::Model,
 };
-use activation::with_margin;
-use alloy::{
-    primitives::{Address, B256, U256},
-    sol_types::SolEvent,
-};
+use alloy::primitives::{Address, B256, U256};
+use engine::Engine;
+use journal::{Journal, Subject};
+use patience::Patience;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Why a deployment failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +49,65 @@ pub enum Error {
     /// The receipt lacks what tells the new contract's address.
     #[error("transaction {0} does not say where the contract was created")]
     NoAddress(B256),
+    /// A transaction failed, and its gas is spent.
+    #[error("{step}: transaction {hash} failed, although its estimate succeeded")]
+    Failed {
+        /// The step that it belongs to.
+        step: String,
+        /// The transaction.
+        hash: B256,
+    },
+    /// There is nothing to go on with.
+    #[error("there is no contract at {0}")]
+    NoContract(Address),
+    /// Nobody creates, activates and constructs programs there.
+    #[error("there is no StylusDeployer at {0}: is this an Arbitrum chain with Stylus?")]
+    NoDeployer(Address),
+    /// Nobody but its owner may upload into the contract.
+    #[error("the contract at {address} belongs to {owner}, not to {sender}")]
+    ForeignOwner {
+        /// The contract.
+        address: Address,
+        /// Its owner.
+        owner: Address,
+        /// Who would send.
+        sender: Address,
+    },
+    /// The balance does not last.
+    #[error("{sender} has {} ether, {} ether are needed", plan::ether(*balance), plan::ether(*needed))]
+    Funds {
+        /// Who would send.
+        sender: Address,
+        /// What it has, in wei.
+        balance: U256,
+        /// What must be there, in wei: gas limits at the highest fee offered, before each transaction.
+        needed: U256,
+    },
+    /// The journal or the record is about another deployment.
+    #[error(
+        "{} is of another deployment: {what}. Go on with what it was begun with, give this one another --name, or \
+         move the file away", path.display()
+    )]
+    Stale {
+        /// The file.
+        path: PathBuf,
+        /// What is different.
+        what: String,
+    },
+    /// Another process is at it.
+    #[error("another process is working with {}", .0.display())]
+    Busy(PathBuf),
+    /// A journal or record cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The code on the chain is not the program's.
+    #[error("the code at {0} is not that of the program in this build")]
+    Code(Address),
     /// The contract does not hold the model.
     #[error("the contract at {address} does not hold {model}: {what}")]
     Differs {
@@ -62,6 +131,22 @@ pub enum Error {
         /// Its own words.
         reason: String,
     },
+}
+
+impl Error {
+    /// Whether it was found before any transaction was sent, so that nothing was paid.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::NoContract(_)
+                | Self::NoDeployer(_)
+                | Self::ForeignOwner { .. }
+                | Self::Funds { .. }
+                | Self::Stale { .. }
+                | Self::Busy(_)
+                | Self::Artifact(_)
+        )
+    }
 }
 
 /// A step of a deployment: one or more transactions.
@@ -141,22 +226,56 @@ pub async fn create_of(
     model: &Model,
 ) -> Result<Deployment, Error> {
     let owner = chain.sender().ok_or(chain::Error::NoKey("contract creation"))?;
-    let (name, receipt, address) = match program {
-        Program::Solidity(program) => {
-            let receipt = chain.send(&Request::create(program.init_code(owner))).await?;
-            ("create", receipt.clone(), receipt.contract_address)
-        }
-        Program::Stylus(program) => {
-            let receipt = create_stylus(chain, program, owner).await?;
-            let event = event::<IStylusDeployer::ContractDeployed>(&receipt);
-            ("create, activate, construct", receipt, event.map(|event| event.deployedContract))
-        }
-    };
-    let address = address.ok_or(Error::NoAddress(receipt.transaction_hash))?;
-    let activated = event::<IArbWasm::ProgramActivated>(&receipt);
-    let mut deployment = resume(address, contract, model);
-    deployment.data_fee_wei = activated.map(|event| event.dataFee).unwrap_or_default();
-    deployment.push(name, &receipt);
+    let subject = Subject::new((chain.chain_id(), owner), contract, program.sha256(), model);
+    let mut journal = Journal::in_memory(subject, None);
+    let (patience, told) = (Patience::of(chain), &mut |_: &Step| {});
+    Engine::new(chain, Some(program), model, &mut journal, patience, told).create().await?;
+    engine::deployment(&journal)
+}
+
+/// Goes on with a journal until the contract holds the model, and checks both. `told` is called with each step whenever
+/// transactions of it got into blocks.
+///
+/// # Errors
+/// [`Error`].
+pub async fn complete(
+    chain: &Connection,
+    program: &Program,
+    model: &Model,
+    journal: &mut Journal,
+    patience: Patience,
+    told: &mut (dyn FnMut(&Step) + Send + Sync),
+) -> Result<Deployment, Error> {
+    Engine::new(chain, Some(program), model, journal, patience, told).complete().await?;
+    let deployment = engine::deployment(journal)?;
+    let (address, owner) = (deployment.address, journal.subject().owner);
+    let code = || has_code(chain, address, program, owner);
+    if !patience.ask("eth_getCode", code).await? {
+        return Err(Error::Code(address));
+    }
+    verify(chain, address, model).await?;
+    Ok(deployment)
+}
+
+/// Uploads the model, or what is missing of it, makes it ready and checks it. `told` is called with each step whenever
+/// transactions of it got into blocks.
+///
+/// # Errors
+/// [`Error`].
+pub async fn upload(
+    chain: &Connection,
+    mut deployment: Deployment,
+    model: &Model,
+    told: &mut (dyn FnMut(&Step) + Send + Sync),
+) -> Result<Deployment, Error> {
+    deployment.steps.iter().for_each(&mut *told);
+    let owner = chain.sender().ok_or(chain::Error::NoKey("uploading"))?;
+    let with = (chain.chain_id(), owner);
+    let subject = Subject::new(with, deployment.contract, String::new(), model);
+    let mut journal = Journal::in_memory(subject, Some(deployment.address));
+    Engine::new(chain, None, model, &mut journal, Patience::of(chain), told).complete().await?;
+    deployment.steps.extend(engine::steps(journal.entries()));
+    verify(chain, deployment.address, model).await?;
     Ok(deployment)
 }
 
@@ -170,35 +289,6 @@ pub fn resume(address: Address, contract: Contract, model: &Model) -> Deployment
         steps: Vec::new(),
         data_fee_wei: U256::ZERO,
     }
-}
-
-impl Deployment {
-    /// Adds a step of one transaction.
-    fn push(&mut self, name: &str, receipt: &Receipt) -> &Step {
-        let step = Step { name: name.into(), transactions: 1, gas: receipt.gas() };
-        self.steps.push_mut(step)
-    }
-}
-
-async fn create_stylus(
-    chain: &Connection,
-    program: &StylusProgram,
-    owner: Address,
-) -> Result<Receipt, Error> {
-    let fee = data_fee(chain, program.code.clone().into()).await?;
-    let deploy = IStylusDeployer::deployCall {
-        bytecode: program.init_code(),
-        initData: artifacts::stylus_constructor(owner),
-        initValue: U256::ZERO,
-        salt: B256::ZERO,
-    };
-    let value = with_margin(fee);
-    Ok(chain.send(&Request { value, ..Request::call(STYLUS_DEPLOYER, &deploy) }).await?)
-}
-
-/// The first event of this kind.
-fn event<E: SolEvent>(receipt: &Receipt) -> Option<E> {
-    receipt.logs.iter().find_map(|log| E::decode_log(&log.inner).ok()).map(|log| log.data)
 }
 
 #[cfg(test)]
