@@ -6,7 +6,7 @@ EXAMPLES_BUILT := build/examples
 EXAMPLES := inkling-test-token,inkling-test-relay,inkling-test-signature
 
 .DEFAULT_GOAL := help
-.PHONY: help compare reports test lint contract data train
+.PHONY: help compare reports bench test miri lint contract data train
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ reports: compare ## Write every report again: also exactness on all images, eval
 		$(CARGO) run --release --locked -p inkling -- evaluate --model $$model --samples 10000 && \
 		$(CARGO) run --release --locked -p inkling -- profile --model $$model || exit 1; done
 
+bench: ## Images a second of the native kernels and of the reference, on one core: reports/native.md
+	$(CARGO) bench --locked -p inkling-network --bench forward
+
 test: lint ## Every test, formatting and lints, with all the set-up they need
 	tools/setup-node.sh
 	tools/setup-python.sh
@@ -28,6 +31,10 @@ test: lint ## Every test, formatting and lints, with all the set-up they need
 	$(wasm) && node contract/build.mjs --into $(EXAMPLES_BUILT) --packages $(EXAMPLES)
 	$(libtorch) && export INKLING_WASM="$$(tools/setup-wasm.sh)" INKLING_BUILT_CONTRACT=$(CURDIR)/$(CONTRACT_BUILT) \
 		INKLING_BUILT_EXAMPLES=$(CURDIR)/$(EXAMPLES_BUILT) && $(CARGO) test --release --locked --workspace
+
+miri: ## The kernels' tests under Miri, which sees undefined behaviour: needs rustup
+	rustup toolchain install nightly --profile minimal --component miri --component rust-src --no-self-update
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --locked -p inkling-network --lib kernel
 
 lint: ## Formatting and lints
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || \

@@ -10,6 +10,9 @@
 //! [`pack`] turns a network into the 32-byte words that both VMs read. There are no floats, no I/O and no chain here,
 //! and the crate is `no_std`.
 //!
+//! `make bench` measures images a second of kernel and reference (`benches/forward.rs`, `reports/native.md`), `make miri`
+//! runs the kernel's tests under Miri, since its inner loops are `unsafe`.
+//!
 //! ```
 //! use inkling_network::{kernel::Model, *};
 //!

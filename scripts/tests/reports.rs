@@ -6,7 +6,7 @@ use inkling::{
     models::{Model, SHIPPED},
     report::{Comparison, Evaluation, Exactness, Frontier, Profile, Refusal},
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::{fs, path::Path};
 
 fn report<T: DeserializeOwned>(name: &str) -> T {
@@ -76,5 +76,37 @@ fn evaluations_and_profiles_are_of_this_program_and_these_models() {
         // The marks must not change what is measured.
         let (ink, production) = (profile.ink(), profile.production_ink);
         assert!(ink.abs_diff(production) * 100 < production, "{name}: {ink}, {production}");
+    }
+}
+
+/// What `make bench` wrote of a model.
+#[derive(Deserialize)]
+struct Native {
+    model: String,
+    model_hash: B256,
+    kernel_images_per_second: u64,
+    reference_images_per_second: u64,
+}
+
+#[derive(Deserialize)]
+struct NativeReport {
+    rows: Vec<Native>,
+}
+
+#[test]
+fn native_speed_is_of_these_models() {
+    let mut rows = report::<NativeReport>("native").rows;
+    let mut shipped = SHIPPED;
+    shipped.sort();
+    rows.sort_by(|a, b| a.model.cmp(&b.model));
+    assert_eq!(rows.iter().map(|row| &row.model[..]).collect::<Vec<_>>(), shipped);
+    for row in rows {
+        assert_eq!(row.model_hash, Model::open(&row.model).unwrap().hash, "{}", row.model);
+        if row.model == "small" {
+            let (kernel, reference) =
+                (row.kernel_images_per_second, row.reference_images_per_second);
+            assert!(kernel >= 20_000, "{kernel} images a second");
+            assert!(kernel > 5 * reference, "{kernel} images a second, {reference}");
+        }
     }
 }

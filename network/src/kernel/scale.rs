@@ -119,6 +119,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "720,885 accumulators take Miri too long, and nothing here is unsafe"
+    )]
     fn every_accumulator_is_scaled_as_the_definition_says() {
         let cases = [
             (1, 1, 1),

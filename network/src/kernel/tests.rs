@@ -1,4 +1,7 @@
 //! The kernel against the reference, over random networks.
+//!
+//! The kernel reads and writes memory unchecked. `make miri` runs these tests under Miri, which checks every access and
+//! arithmetic overflow, on fewer and smaller networks; what it would take too long for is ignored there.
 
 use super::*;
 use crate::layer::{Bias, BiasWidth, Conv, Groups, Logits, Multipliers, Requantize, Shape};
@@ -7,6 +10,12 @@ use alloc::vec;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+/// Random networks, how many and how large: Miri is thousands of times slower.
+const CASES: u32 = if cfg!(miri) { 24 } else { 1_000 };
+const MAX_SIDE: u16 = if cfg!(miri) { 9 } else { 20 };
+const MAX_WORDS: u32 = if cfg!(miri) { 40 } else { 600 };
+const MAX_MULTIPLY_ADDS: usize = if cfg!(miri) { 15_000 } else { 2_000_000 };
 
 fn bias() -> impl Strategy<Value = Bias> {
     let width = select(vec![BiasWidth::Bits4, BiasWidth::Bits8, BiasWidth::Bits16]);
@@ -102,7 +111,7 @@ fn fitting(input: Input, layers: &[Layer], logits: Logits) -> Option<Header> {
             let mut more: Vec<Layer> = kept.clone();
             more.extend([layer, logits.into()]);
             let Ok(fits) = Header::new(input, &more) else { continue };
-            if fits.word_count() <= 600 && fits.multiply_adds() < 2_000_000 {
+            if fits.word_count() <= MAX_WORDS && fits.multiply_adds() < MAX_MULTIPLY_ADDS {
                 more.pop();
                 (kept, header) = (more, fits);
                 break;
@@ -113,7 +122,7 @@ fn fitting(input: Input, layers: &[Layer], logits: Logits) -> Option<Header> {
 }
 
 fn header() -> impl Strategy<Value = Header> {
-    let side = || prop_oneof![1..=20u16, select(vec![8u16, 16])];
+    let side = || prop_oneof![1..=MAX_SIDE, select(vec![8, MAX_SIDE.min(16)])];
     let shape = (1..=3u16, side(), side()).prop_map(|(channels, height, width)| Shape {
         channels,
         height,
@@ -152,7 +161,7 @@ impl WordSource for Counting<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 1_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
     fn equals_the_reference((header, words, images) in case()) {
@@ -194,7 +203,7 @@ fn assert_equal(header: &Header, words: &[Word], image: &[u8]) {
 fn accumulators_at_the_ends_of_their_lanes() {
     let shape = Shape { channels: 1, height: 5, width: 7 };
     let multipliers = Multipliers::Layer(1);
-    for bits in 1..=8 {
+    for bits in (1..=8).step_by(if cfg!(miri) { 7 } else { 1 }) {
         let requantize = Requantize { multipliers, shift: 16 - bits, bits, residual: false };
         for (input_bits, bias_shift, wide) in [(8, 6, false), (8, 7, true), (7, 7, false)] {
             // 9 · 255 · 8 is 18,360, 9 · 127 · 8 is 9,144, and the biases are up to 8,192 and 16,384.
@@ -223,6 +232,7 @@ fn accumulators_at_the_ends_of_their_lanes() {
 
 /// The largest sums that a dense layer can have: 65,025 inputs of 255, weights −128 and 127.
 #[test]
+#[cfg_attr(miri, ignore = "195,075 weights take Miri too long")]
 fn sums_at_the_ends_of_32_bits() {
     let input = Input { shape: Shape { channels: 1, height: 255, width: 255 }, crop: 0, bits: 8 };
     let bias = Bias { width: BiasWidth::Bits16, shift: 9 };
