@@ -40,7 +40,7 @@ struct Cli {
     #[command(flatten)]
     log: LogArgs,
     /// File with options [default: inkling.toml, if there is one].
-    #[arg(long, global = true, value_name = "FILE", env = config::VARIABLE)]
+    #[arg(long, global = true, value_name = "FILE", env = config::VARIABLE, hide_env_values = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,

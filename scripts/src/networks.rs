@@ -68,21 +68,23 @@ pub fn transaction_link(chain_id: u64, hash: B256) -> Option<String> {
     explorer(chain_id).map(|page| format!("{page}/tx/{hash}"))
 }
 
+/// Heading of its options. clap would give a heading of the whole group to the options that follow it, too.
+const HEADING: &str = "Network";
+
 /// Which chain a command goes to.
 #[derive(clap::Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Network")]
 pub struct NetworkArgs {
     /// A chain by its name, with its public endpoint.
-    #[arg(long, value_enum, value_name = "NAME")]
+    #[arg(long, help_heading = HEADING, value_enum, value_name = "NAME")]
     pub network: Option<Network>,
     /// JSON-RPC endpoint; of several, which are all to be of one chain, the next takes over when one fails.
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, help_heading = HEADING, value_name = "URL", value_delimiter = ',')]
     pub rpc: Vec<RpcUrl>,
     /// Refuse a chain with another id [default: the --network's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = HEADING, value_name = "N")]
     pub chain_id: Option<u64>,
     /// Most requests a second.
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = HEADING, value_name = "N")]
     pub rate_limit: Option<NonZeroU32>,
 }
 

@@ -79,6 +79,9 @@ fn every_command_has_help_with_an_example() {
         assert!(example.contains(&format!("inkling {command}")), "{command}: {example}");
     }
     assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), COMMANDS.len() + 1);
+    let help = text(place.run("deploy -h", &[]));
+    let account = help.split_once("Account:").unwrap().1;
+    assert!(account.contains("--keystore") && !account.contains("--json"), "{help}");
     // The variable's name, and never its value.
     let help = text(place.run("status --help", &[("INKLING_RPC", "http://a-providers-key")]));
     assert!(help.contains("[env: INKLING_RPC]") && !help.contains("a-providers-key"), "{help}");

@@ -64,37 +64,39 @@ pub enum Error {
     Ledger(String),
 }
 
+/// Heading of its options. clap would give a heading of the whole group to the options that follow it, too.
+const HEADING: &str = "Account";
+
 /// Which account signs transactions.
 #[derive(clap::Args, Clone, Debug, Default)]
 // Else all of them would be of one group.
 #[group(skip)]
-#[command(next_help_heading = "Account")]
 pub struct AccountArgs {
     /// Encrypted key file, as geth and Foundry write them; see --password-file.
-    #[arg(long, value_name = "FILE", group = "account")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE", group = "account")]
     pub keystore: Option<PathBuf>,
     /// File with the key file's password [default: the environment variable INKLING_PASSWORD, else it is asked for].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
     /// Name of the environment variable that holds the private key in hex.
-    #[arg(long, value_name = "VAR", group = "account")]
+    #[arg(long, help_heading = HEADING, value_name = "VAR", group = "account")]
     pub private_key_env: Option<String>,
     /// Name of the environment variable that holds a mnemonic.
-    #[arg(long, value_name = "VAR", group = "account")]
+    #[arg(long, help_heading = HEADING, value_name = "VAR", group = "account")]
     pub mnemonic_env: Option<String>,
     /// File with a mnemonic.
-    #[arg(long, value_name = "FILE", group = "account")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE", group = "account")]
     pub mnemonic_file: Option<PathBuf>,
     /// Which account of the mnemonic or the device: N of m/44'/60'/0'/0/N.
-    #[arg(long, value_name = "N", default_value_t = 0,
+    #[arg(long, help_heading = HEADING, value_name = "N", default_value_t = 0,
           value_parser = clap::value_parser!(u32).range(..1 << 31))]
     pub mnemonic_index: u32,
     /// A Ledger, whose Ethereum app is open.
     #[cfg(feature = "ledger")]
-    #[arg(long, group = "account")]
+    #[arg(long, help_heading = HEADING, group = "account")]
     pub ledger: bool,
     /// The private key itself: unsafe, as other users of this machine and the shell's history see it.
-    #[arg(long, value_name = "HEX", group = "account")]
+    #[arg(long, help_heading = HEADING, value_name = "HEX", group = "account")]
     pub private_key: Option<Secret>,
 }
 
