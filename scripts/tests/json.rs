@@ -78,7 +78,8 @@ async fn commands_print_what_the_page_says() {
     let account = "--private-key-env INKLING_TEST_JSON_KEY";
     let folder = tempfile::tempdir().unwrap();
 
-    let deployed = inkling(&format!("deploy --model nano {chain} {account}"));
+    let deploy = format!("deploy --model nano {chain} {account}");
+    let deployed = inkling(&format!("{deploy} --deployments {}", folder.path().display()));
     check("deploy", &deployed);
     let there = format!("{chain} --address {}", deployed["address"].as_str().unwrap());
 
