@@ -40,8 +40,7 @@ lint: ## Formatting and lints
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || \
 		tools/limit 60 rustup component add rustfmt clippy
 	$(CARGO) fmt --check
-	$(libtorch) && $(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
-	$(libtorch) && $(CARGO) clippy --release --locked --workspace --features inkling/ledger -- -D warnings
+	$(libtorch) && $(CARGO) clippy --release --locked --workspace --all-targets --features inkling/ledger -- -D warnings
 	for feature in code profile; do $(CARGO) clippy --release --locked -p inkling-contract --features $$feature -- -D warnings || exit 1; done
 
 contract: ## Build the contracts' artifacts from source: the Stylus programs and the Solidity bytecode
