@@ -12,10 +12,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// Random networks, how many and how large: Miri is thousands of times slower.
-const CASES: u32 = if cfg!(miri) { 24 } else { 1_000 };
-const MAX_SIDE: u16 = if cfg!(miri) { 9 } else { 20 };
-const MAX_WORDS: u32 = if cfg!(miri) { 40 } else { 600 };
-const MAX_MULTIPLY_ADDS: usize = if cfg!(miri) { 15_000 } else { 2_000_000 };
+const CASES: u32 = if cfg!(miri) { 4 } else { 1_000 };
+const MAX_SIDE: u16 = if cfg!(miri) { 7 } else { 20 };
+const MAX_WORDS: u32 = if cfg!(miri) { 20 } else { 600 };
+const MAX_MULTIPLY_ADDS: usize = if cfg!(miri) { 8_000 } else { 2_000_000 };
 
 fn bias() -> impl Strategy<Value = Bias> {
     let width = select(vec![BiasWidth::Bits4, BiasWidth::Bits8, BiasWidth::Bits16]);
