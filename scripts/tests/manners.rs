@@ -80,7 +80,7 @@ fn every_command_has_help_with_an_example() {
     }
     assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), COMMANDS.len() + 1);
     let help = text(place.run("deploy -h", &[]));
-    let account = help.split_once("Account:").unwrap().1;
+    let (account, _) = help.split_once("Account:").unwrap().1.split_once("\n\n").unwrap();
     assert!(account.contains("--keystore") && !account.contains("--json"), "{help}");
     // The variable's name, and never its value.
     let help = text(place.run("status --help", &[("INKLING_RPC", "http://a-providers-key")]));
