@@ -20,10 +20,11 @@ use crate::{
     networks::NetworkArgs,
     report::{self, thousands},
     samples::Samples,
+    spend,
 };
 use alloy::primitives::Address;
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     path::PathBuf,
     time::Duration,
 };
@@ -207,15 +208,9 @@ fn preview(plan: &Plan, twin: Option<&Plan>, dollars: Option<f64>) -> String {
 
 /// Asks once, on the terminal.
 fn confirmed(plan: &Plan) -> bool {
-    eprint!(
-        "Send {} transactions for about {} ether? [y/N] ",
-        plan.transactions(),
-        plan::ether(plan.cost_wei)
-    );
-    let _ = io::stderr().flush();
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer);
-    read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
+    let (count, ether) = (plan.transactions(), plan::ether(plan.cost_wei));
+    let answer = spend::answer(&format!("Send {count} transactions for about {ether} ether?"));
+    ["y", "yes"].contains(&answer.to_lowercase().as_str())
 }
 
 fn summary(done: &Deployment, record: &Record, files: &Files) -> String {

@@ -6,15 +6,13 @@ use crate::{
     accounts::AccountArgs,
     cache::active,
     chain::Connection,
+    deployment::with_margin,
     networks::{self, NetworkArgs},
     program::{self, DAY, Keepalive, Program},
     report,
     spend::{SpendArgs, spend},
 };
-use alloy::{
-    primitives::{Address, B256, U256, utils::format_ether},
-    sol_types::SolEvent,
-};
+use alloy::primitives::{Address, B256, U256, utils::format_ether};
 use serde::Serialize;
 
 /// Prolong the activation of a Stylus program, which ends a year after it was made.
@@ -105,14 +103,11 @@ pub async fn keepalive(
         transaction: None,
         gas: None,
     };
-    // The fee may rise before the transaction is there; what is too much comes back.
-    let request = program::keepalive_request(program.codehash, fee + fee / U256::from(5));
+    let request = program::keepalive_request(program.codehash, with_margin(fee));
     let Some(receipt) = spend(chain, "Another year", &request, args).await? else {
         return Ok(done);
     };
-    let mut events = receipt.logs.iter();
-    let paid =
-        events.find_map(|log| IArbWasm::ProgramLifetimeExtended::decode_log(&log.inner).ok());
+    let paid = receipt.event::<IArbWasm::ProgramLifetimeExtended>();
     done.data_fee_wei = paid.map_or(fee, |event| event.dataFee);
     done.days_left = Program::read(chain, address).await?.and_then(|program| program.days_left());
     (done.transaction, done.gas) = (Some(receipt.transaction_hash), Some(receipt.gas()));

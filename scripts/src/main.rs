@@ -77,14 +77,14 @@ async fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     logging::begin(cli.log);
-    let result = match cli.command {
+    let interruptible = match cli.command {
         // They stop in their own way.
-        Command::Node(args) => node::run(args).await,
-        Command::Serve(args) => serve::run(args).await,
-        command => match exit_when_interrupted() {
-            Ok(()) => run(command).await,
-            Err(error) => Err(error.into()),
-        },
+        Command::Node(_) | Command::Serve(_) => Ok(()),
+        _ => exit_when_interrupted(),
+    };
+    let result = match interruptible {
+        Ok(()) => run(cli.command).await,
+        Err(error) => Err(error.into()),
     };
     result.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }

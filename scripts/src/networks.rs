@@ -48,6 +48,17 @@ impl Network {
     }
 }
 
+/// A chain's name for readers.
+pub fn name(chain_id: u64) -> String {
+    match chain_id {
+        42_161 => "Arbitrum One".into(),
+        42_170 => "Arbitrum Nova".into(),
+        421_614 => "Arbitrum Sepolia".into(),
+        412_346 => "a development chain".into(),
+        other => format!("chain {other}"),
+    }
+}
+
 /// The page that shows what is on a chain, where there is one.
 pub const fn explorer(chain_id: u64) -> Option<&'static str> {
     match chain_id {

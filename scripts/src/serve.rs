@@ -106,23 +106,12 @@ async fn configured(rpc: &str, address: Address, args: &Args) -> Result<Config, 
     let explorer = networks::explorer(chain_id);
     Ok(Config {
         chain_id,
-        chain_name: args.chain_name.clone().unwrap_or_else(|| name(chain_id)),
+        chain_name: args.chain_name.clone().unwrap_or_else(|| networks::name(chain_id)),
         rpc: rpc.into(),
         address,
         solidity_address: args.solidity_address,
         explorer: args.explorer.clone().or(explorer.map(Into::into)),
     })
-}
-
-/// Name of a chain.
-fn name(chain_id: u64) -> String {
-    match chain_id {
-        42_161 => "Arbitrum One".into(),
-        42_170 => "Arbitrum Nova".into(),
-        421_614 => "Arbitrum Sepolia".into(),
-        412_346 => "a development chain".into(),
-        other => format!("chain {other}"),
-    }
 }
 
 /// A chain of this process behind a socket, with a model in the Stylus contract and in its Solidity twin.
@@ -157,7 +146,7 @@ impl Demo {
         let server = server::serve(node.clone(), listen).await?;
         let config = Config {
             chain_id: chain.chain_id(),
-            chain_name: name(chain.chain_id()),
+            chain_name: networks::name(chain.chain_id()),
             rpc: format!("http://{}", server.address()),
             address: stylus,
             solidity_address: Some(twin),

@@ -7,7 +7,7 @@ use crate::{
     report::thousands,
 };
 use alloy::primitives::{U256, utils::format_ether};
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Whether a transaction is made.
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -93,13 +93,19 @@ pub async fn spend(
 
 /// Asks on the terminal.
 fn agreed() -> Result<bool, Error> {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
+    if !io::stdin().is_terminal() {
         return Err(Error::Usage("nobody can be asked: give --yes or --dry-run".into()));
     }
-    eprint!("Send it? [y/N] ");
+    Ok(matches!(&*answer("Send it?"), "y" | "Y" | "yes"))
+}
+
+/// What is answered to a question on the terminal; nothing where nothing can be read.
+pub fn answer(question: &str) -> String {
+    eprint!("{question} [y/N] ");
     let _ = io::stderr().flush();
     let mut answer = String::new();
-    let read = stdin.lock().read_line(&mut answer);
-    Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
+    match io::stdin().read_line(&mut answer) {
+        Ok(_) => answer.trim().into(),
+        Err(_) => String::new(),
+    }
 }

@@ -5,7 +5,6 @@ use inkling_network::{
     Bias, BiasWidth, Dense, Header, Input, Layer, Logits, Multipliers, Network, Parameters,
     Requantize, Shape, Weights,
 };
-use std::{env, fs, path::PathBuf, process::id};
 
 /// A network of 20×20 images with these layers, the last one logits, its integers from a small generator. `Naive` takes
 /// it if each layer has more than 512 weights.
@@ -39,22 +38,4 @@ pub(crate) fn tiny_model(seed: u64, widths: &[u16]) -> Model {
 pub(crate) fn tiny_samples(count: u8) -> Samples {
     let images = (0..count).map(|n| [n * 20; 400]).collect();
     Samples { images, labels: vec![0; count.into()] }
-}
-
-/// A folder of a test, removed in the end.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    /// A new one; `name` is no other test's.
-    pub(crate) fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("inkling-{name}-{}", id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap_or_default();
-    }
 }

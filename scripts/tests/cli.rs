@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, id},
+    fs,
+    path::Path,
+    process::{Command, Output},
 };
 
 /// The first account of the mnemonic of all development chains.
@@ -83,8 +83,8 @@ fn wrong_usage_is_exit_code_2() {
 
 #[test]
 fn files_that_cannot_be_used_are_exit_code_3() {
-    let folder = Folder::new();
-    let path = |name: &str| folder.0.join(name).to_str().unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fails(&["classify", &path("none.png")], 3, &["none.png"]);
     fails(&["classify", "0", "--model", &path("none.safetensors")], 3, &["none.safetensors"]);
 
@@ -155,21 +155,4 @@ fn nothing_secret_is_shown() {
     }
     let warned = inkling(&["deploy", "--rpc", url, "--private-key", KEY]).stderr;
     assert!(String::from_utf8(warned).unwrap().contains("warning: other users of this machine"));
-}
-
-/// A folder of this test, removed in the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = env::temp_dir().join(format!("inkling-cli-{}", id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap_or_default();
-    }
 }

@@ -1,6 +1,9 @@
 //! Endpoints that fail: what a connection makes of them.
 
+mod common;
+
 use alloy::signers::local::PrivateKeySigner;
+use common::body;
 use inkling::{
     abi::IClassifier,
     accounts::Account,
@@ -9,7 +12,7 @@ use inkling::{
 use inkling_devnode::{Chain, ChainConfig, Node, arbos};
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead, BufReader, Read, Result, Write},
+    io::{BufReader, Result, Write},
     net::{TcpListener, TcpStream},
     sync::{
         Arc,
@@ -62,21 +65,7 @@ fn serve(
     asked: &AtomicUsize,
 ) -> Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
-    loop {
-        let (mut length, mut line) = (0, String::new());
-        while reader.read_line(&mut line)? > 2 {
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().unwrap();
-            }
-            line.clear();
-        }
-        if line.is_empty() {
-            return Ok(());
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
+    while let Some(body) = body(&mut reader)? {
         let request: Value = serde_json::from_slice(&body)?;
         let does = first.get(asked.fetch_add(1, SeqCst)).copied().unwrap_or(then);
         let id = &request["id"];
@@ -101,6 +90,7 @@ fn serve(
             "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\n{extra}content-length: {length}\r\n\r\n{body}"
         )?;
     }
+    Ok(())
 }
 
 fn node() -> Node {

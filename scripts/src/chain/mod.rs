@@ -232,18 +232,16 @@ impl Connection {
             .with_max_priority_fee_per_gas(0);
         let pending = self.provider.send_transaction(tx).await.map_err(|e| said(what, e))?;
         let receipt = self.receipt(what, *pending.tx_hash()).await?;
-        match receipt.status.is_zero() {
-            true => Err(Error::Failed { what, hash: receipt.transaction_hash }),
-            false => Ok(receipt),
+        match receipt.is_success() {
+            true => Ok(receipt),
+            false => Err(Error::Failed { what, hash: receipt.transaction_hash }),
         }
     }
 
     async fn receipt(&self, what: &'static str, hash: B256) -> Result<Receipt, Error> {
         let asked = async {
             loop {
-                let method = "eth_getTransactionReceipt";
-                let receipt = self.provider.raw_request(method.into(), [hash]).await;
-                if let Some(receipt) = receipt.map_err(|e| said(method, e))? {
+                if let Some(receipt) = self.receipt_of(hash).await? {
                     return Ok(receipt);
                 }
                 tokio::time::sleep(Duration::from_millis(250)).await;

@@ -3,7 +3,7 @@
 use alloy::{
     primitives::{Address, B256, Bytes, TxKind, U64, U128, U256},
     rpc::types::Log,
-    sol_types::SolCall,
+    sol_types::{SolCall, SolEvent},
 };
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ pub struct Receipt {
     effective_gas_price: Option<U128>,
     /// The block that it is in.
     pub block_number: Option<U64>,
-    pub(super) status: U64,
+    status: U64,
     /// The contract that was created.
     pub contract_address: Option<Address>,
     /// Events.
@@ -45,6 +45,11 @@ impl Receipt {
     /// Whether its effects stand.
     pub fn is_success(&self) -> bool {
         !self.status.is_zero()
+    }
+
+    /// The first event of this kind.
+    pub fn event<E: SolEvent>(&self) -> Option<E> {
+        self.logs.iter().find_map(|log| E::decode_log(&log.inner).ok()).map(|log| log.data)
     }
 }
 

@@ -15,8 +15,8 @@ pub(super) const SCRATCH: Address = address!("0000000000000000000000000000000000
 /// Wei that such a call brings along: more than any fee.
 const FEE_BOUND: u64 = 1_000_000_000_000_000_000;
 
-/// The fee may rise before the transaction is there; what is too much comes back.
-pub(super) fn with_margin(fee: U256) -> U256 {
+/// What to send along for a data fee: it may rise before the transaction is there, and what is too much comes back.
+pub fn with_margin(fee: U256) -> U256 {
     fee + fee / U256::from(5)
 }
 

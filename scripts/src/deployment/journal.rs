@@ -270,7 +270,7 @@ pub(super) fn write(path: &Path, content: &impl Serialize) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Folder, tiny_model};
+    use crate::testing::tiny_model;
 
     fn subject(sha256: &str) -> Subject {
         let owner = Address::repeat_byte(1);
@@ -285,8 +285,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_found() {
-        let folder = Folder::new("journal");
-        let path = folder.0.join("1/it.journal.json");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1/it.journal.json");
         let mut journal = Journal::open(&path, subject("a"), None).unwrap();
         assert!(!path.exists());
         journal.change(|entries| entries.push(entry(7))).unwrap();
@@ -324,8 +324,8 @@ mod tests {
 
     #[test]
     fn damage_is_told() {
-        let folder = Folder::new("damaged-journal");
-        let path = folder.0.join("it.journal.json");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("it.journal.json");
         fs::write(&path, "{\"subject\"").unwrap();
         let error = Journal::open(&path, subject("a"), None).unwrap_err();
         assert!(matches!(error, Error::Journal { .. }), "{error}");

@@ -18,7 +18,7 @@ pub mod plan;
 pub mod record;
 mod verify;
 
-pub use activation::{activation_gas, data_fee};
+pub use activation::{activation_gas, data_fee, with_margin};
 pub use verify::{check_answers, has_code, verify};
 
 use crate::{

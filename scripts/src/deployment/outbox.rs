@@ -13,7 +13,6 @@ use crate::{
     abi::{IArbWasm, IStylusDeployer},
     chain::{self, Connection, Receipt, Request, Taken},
 };
-use alloy::sol_types::SolEvent;
 use std::{
     collections::{HashMap, HashSet},
     time::Instant,
@@ -310,8 +309,8 @@ impl<'a> Outbox<'a> {
 
 /// What a receipt says.
 fn mined(receipt: &Receipt) -> Mined {
-    let created = event::<IStylusDeployer::ContractDeployed>(receipt);
-    let activated = event::<IArbWasm::ProgramActivated>(receipt);
+    let created = receipt.event::<IStylusDeployer::ContractDeployed>();
+    let activated = receipt.event::<IArbWasm::ProgramActivated>();
     Mined {
         hash: receipt.transaction_hash,
         block: receipt.block_number.unwrap_or_default().to(),
@@ -322,11 +321,6 @@ fn mined(receipt: &Receipt) -> Mined {
         created: created.map(|event| event.deployedContract).or(receipt.contract_address),
         data_fee_wei: activated.map(|event| event.dataFee).unwrap_or_default(),
     }
-}
-
-/// The first event of this kind.
-fn event<E: SolEvent>(receipt: &Receipt) -> Option<E> {
-    receipt.logs.iter().find_map(|log| E::decode_log(&log.inner).ok()).map(|log| log.data)
 }
 
 #[cfg(test)]
