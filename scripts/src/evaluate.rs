@@ -7,7 +7,7 @@ use crate::{
     gas::Stats,
     models::{DEFAULT, Model},
     plot, progress,
-    report::{self, Evaluation, Histogram, thousands},
+    report::{self, Evaluation, GasBy, Histogram, Misread, thousands},
     samples::Samples,
 };
 use std::path::PathBuf;
@@ -55,11 +55,12 @@ pub async fn run(args: Args) -> Result<(), Error> {
         "{} contract, {} test images, {}",
         evaluation.contract,
         thousands(evaluation.samples as u64),
-        if evaluation.by_transaction { "whole transactions" } else { "estimates" },
+        evaluation.gas_by,
     );
     let title = format!("Gas of one classification: {}", model.name);
-    let mean = evaluation.transaction_gas.mean;
-    let png = plot::histogram(&title, &subtitle, "gas", &evaluation.histogram, mean)?;
+    let mean = evaluation.transaction_gas.map_or(0, |gas| gas.mean);
+    let histogram = evaluation.histogram.clone().unwrap_or_else(|| Histogram::of(&[]));
+    let png = plot::histogram(&title, &subtitle, "gas", &histogram, mean)?;
     report::write(&args.out, &name, &evaluation, &evaluation.markdown(), Some(&png))?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(evaluation))),
@@ -94,7 +95,7 @@ pub async fn evaluate(
     let gas_limit = classifier.gas_limit(images).await?;
     let classes = model.network.header().classes().max(10);
     let mut confusion = vec![vec![0; classes]; classes];
-    let (mut disagreements, mut correct) = (Vec::new(), 0);
+    let (mut disagreements, mut misread, mut correct) = (Vec::new(), Vec::new(), 0);
     let (mut transaction, mut execution) = (Vec::new(), Vec::new());
     let bar = progress::bar(images.len(), "classifying");
     for (index, (image, &label)) in images.iter().zip(labels).enumerate() {
@@ -102,7 +103,12 @@ pub async fn evaluate(
         if !agrees {
             disagreements.push(index);
         }
-        correct += usize::from(digit == label);
+        if digit == label {
+            correct += 1;
+        } else {
+            let logits = classifier.logits(image).await?;
+            misread.push(Misread { image: index, label, digit, logits });
+        }
         // A digit that no class has is a disagreement; it has no place in the matrix.
         if let Some(cell) = confusion[usize::from(label)].get_mut(usize::from(digit)) {
             *cell += 1;
@@ -127,15 +133,19 @@ pub async fn evaluate(
             false => None,
         },
         chain_id: classifier.chain.chain_id(),
-        by_transaction,
+        address: (!classifier.chain.is_embedded()).then_some(classifier.address),
+        gas_by: if by_transaction { GasBy::Transaction } else { GasBy::Estimate },
         cached: contract.is_stylus() && classifier.chain.is_embedded(),
         samples: images.len(),
         correct,
         disagreements,
         confusion,
-        transaction_gas: Stats::of(&transaction),
-        execution_gas: Stats::of(&execution),
-        histogram: Histogram::of(&transaction),
+        misread,
+        transaction_gas: Some(Stats::of(&transaction)),
+        execution_gas: Some(Stats::of(&execution)),
+        histogram: Some(Histogram::of(&transaction)),
+        gas_price_wei: 0,
+        eth_price: None,
     })
 }
 
@@ -160,9 +170,11 @@ mod tests {
         assert_eq!(evaluation.file_stem(), "evaluate-random-7-packed-3");
         assert!(evaluation.disagreements.is_empty());
         assert_eq!(evaluation.confusion.iter().flatten().sum::<u32>(), 3);
-        assert!(evaluation.transaction_gas.min < evaluation.transaction_gas.max);
+        let (transaction, execution) =
+            (evaluation.transaction_gas.unwrap(), evaluation.execution_gas.unwrap());
+        assert!(transaction.min < transaction.max);
         // An empty image's calldata: selector, offset, length 400 (2 bytes that are not zero), 400 zeros and padding.
-        let intrinsic = evaluation.transaction_gas.min - evaluation.execution_gas.min;
+        let intrinsic = transaction.min - execution.min;
         assert_eq!(intrinsic, 21_000 + 4 * 16 + 3 * 16 + 4 * (31 + 30 + 416));
     }
 }

@@ -2,8 +2,10 @@
 
 use super::table::{percent, round_step, table, thousands};
 use crate::{artifacts::Contract, gas::Stats};
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The result of `inkling evaluate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,8 +22,10 @@ pub struct Evaluation {
     pub sha256: Option<String>,
     /// Where it stands.
     pub chain_id: u64,
-    /// Whether the gas is that of transactions, not of estimates.
-    pub by_transaction: bool,
+    /// Its address; `None` on an embedded chain, which ends with the command.
+    pub address: Option<Address>,
+    /// How the gas was found out.
+    pub gas_by: GasBy,
     /// Whether it is a Stylus program that was cached; on an endpoint that is not known.
     pub cached: bool,
     /// Images, from the first of the test set on.
@@ -32,12 +36,53 @@ pub struct Evaluation {
     pub disagreements: Vec<usize>,
     /// How often digit `[row]` was taken for `[column]`.
     pub confusion: Vec<Vec<u32>>,
-    /// Gas of the whole transaction.
-    pub transaction_gas: Stats,
+    /// Images whose digit the contract got wrong.
+    pub misread: Vec<Misread>,
+    /// Gas of the whole transaction; `None`, as the next two, with [`GasBy::Call`].
+    pub transaction_gas: Option<Stats>,
     /// The same less 21,000 and the calldata.
-    pub execution_gas: Stats,
+    pub execution_gas: Option<Stats>,
     /// Transaction gas in classes of equal width.
-    pub histogram: Histogram,
+    pub histogram: Option<Histogram>,
+    /// Wei a gas, on that chain when the evaluation began.
+    pub gas_price_wei: u64,
+    /// Dollars an ether, if that was given.
+    pub eth_price: Option<f64>,
+}
+
+/// How the gas of a classification is found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum GasBy {
+    /// Not at all: `eth_call` tells no gas.
+    Call,
+    /// By `eth_estimateGas`, which says somewhat more than a transaction pays.
+    Estimate,
+    /// By a transaction for each image, which is paid for.
+    Transaction,
+}
+
+impl fmt::Display for GasBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Call => "calls",
+            Self::Estimate => "estimates",
+            Self::Transaction => "whole transactions",
+        })
+    }
+}
+
+/// An image whose digit the contract got wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Misread {
+    /// Its index in the test set.
+    pub image: usize,
+    /// What it shows.
+    pub label: u8,
+    /// What the contract took it for.
+    pub digit: u8,
+    /// The contract's logits.
+    pub logits: Vec<i32>,
 }
 
 /// Figures counted in classes of equal width.
@@ -90,7 +135,9 @@ impl Evaluation {
             page += &format!(" Program: sha256 `{sha256}`.");
         }
         page += &format!("\n\n{}\n", self.tables());
-        page += &format!("![Gas histogram]({}.png)\n", self.file_stem());
+        if self.histogram.is_some() {
+            page += &format!("![Gas histogram]({}.png)\n", self.file_stem());
+        }
         page
     }
 
@@ -98,10 +145,15 @@ impl Evaluation {
     pub fn tables(&self) -> String {
         let agree = self.samples - self.disagreements.len();
         let gas = |stats: Stats| [stats.mean, stats.min, stats.max].map(thousands);
-        let kind = if self.by_transaction { "gas of a transaction" } else { "gas (estimate)" };
+        let kind = match self.gas_by {
+            GasBy::Transaction => "gas of a transaction",
+            _ => "gas (estimate)",
+        };
         let mut rows = Vec::new();
         for (name, stats) in [(kind, self.transaction_gas), ("execution gas", self.execution_gas)] {
-            rows.push([vec![name.to_owned()], gas(stats).to_vec()].concat());
+            if let Some(stats) = stats {
+                rows.push([vec![name.to_owned()], gas(stats).to_vec()].concat());
+            }
         }
         let mut page = format!(
             "{} images: {} correct ({}); digit and all logits are the reference's for {} ({}).\n\n",
@@ -111,8 +163,11 @@ impl Evaluation {
             thousands(agree as u64),
             percent(agree, self.samples),
         );
-        page += &table(&["", "mean", "min", "max"], &rows);
-        page += "\nConfusion matrix (row: the digit, column: the contract's answer):\n\n";
+        if !rows.is_empty() {
+            page += &table(&["", "mean", "min", "max"], &rows);
+            page.push('\n');
+        }
+        page += "Confusion matrix (row: the digit, column: the contract's answer):\n\n";
         let classes = self.confusion.len();
         let header: Vec<String> =
             std::iter::once(String::new()).chain((0..classes).map(|c| c.to_string())).collect();
@@ -154,15 +209,19 @@ mod tests {
             contract: Contract::Packed,
             sha256: Some("ab12".into()),
             chain_id: 412_346,
-            by_transaction: true,
+            address: None,
+            gas_by: GasBy::Transaction,
             cached: false,
             samples: 4,
             correct: 3,
             disagreements: vec![2],
             confusion: vec![vec![2, 0], vec![1, 1]],
-            transaction_gas: Stats { min: 1, mean: 2_000, max: 3_000 },
-            execution_gas: Stats { min: 1, mean: 2, max: 3 },
-            histogram: Histogram::of(&[1, 3_000]),
+            misread: vec![Misread { image: 3, label: 1, digit: 0, logits: vec![5, -5] }],
+            transaction_gas: Some(Stats { min: 1, mean: 2_000, max: 3_000 }),
+            execution_gas: Some(Stats { min: 1, mean: 2, max: 3 }),
+            histogram: Some(Histogram::of(&[1, 3_000])),
+            gas_price_wei: 100_000_000,
+            eth_price: Some(3_000.0),
         };
         let expected = "\
 4 images: 3 correct (75.00 %); digit and all logits are the reference's for 3 (75.00 %).

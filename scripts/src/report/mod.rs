@@ -14,7 +14,7 @@ pub use comparison::{
     Classify, Comparison, Estimate, Means, ModelSummary, Original, Reads, Refusal, Row,
     SolidityBuild, Twin,
 };
-pub use evaluation::{Evaluation, Histogram};
+pub use evaluation::{Evaluation, GasBy, Histogram, Misread};
 pub use exactness::{Exactness, ExactnessRow};
 pub use frontier::{Frontier, Point};
 pub use profile::{Part, Profile};
