@@ -124,8 +124,9 @@ impl Classifier {
         Ok(Self { chain, address })
     }
 
-    fn request(&self, image: &[u8]) -> Request {
-        Request::call(self.address, &classify_call(image))
+    /// `classify` of an image.
+    pub fn request(&self, image: &[u8], gas_limit: Option<u64>) -> Request {
+        Request { gas: gas_limit, ..Request::call(self.address, &classify_call(image)) }
     }
 
     /// `classifyBatch` of some images.
@@ -140,6 +141,21 @@ impl Classifier {
     /// [`chain::Error`].
     pub async fn digit(&self, image: &[u8]) -> Result<u8, chain::Error> {
         self.chain.call(self.address, &classify_call(image)).await
+    }
+
+    /// The digits of some images, by one `eth_call`.
+    ///
+    /// # Errors
+    /// [`chain::Error`]; [`chain::Error::Answer`] also where there are not as many digits as images.
+    pub async fn digits(&self, images: &[Image]) -> Result<Vec<u8>, chain::Error> {
+        let images = images.as_flattened().to_vec().into();
+        let call = IClassifier::classifyBatchCall { images };
+        let digits = self.chain.call(self.address, &call).await?;
+        let (what, address) = (IClassifier::classifyBatchCall::SIGNATURE, self.address);
+        match digits.len() * size_of::<Image>() == call.images.len() {
+            true => Ok(digits),
+            false => Err(chain::Error::Answer { what, address, bytes: digits.len() }),
+        }
     }
 
     /// The logits, by `eth_call`.
@@ -191,7 +207,7 @@ impl Classifier {
     /// # Errors
     /// [`Error`].
     pub async fn pay(&self, image: &[u8], gas_limit: u64) -> Result<Paid, Error> {
-        self.send(self.request(image), gas_limit).await
+        self.send(self.request(image, Some(gas_limit))).await
     }
 
     /// Sends `classifyBatch` as a transaction.
@@ -199,11 +215,10 @@ impl Classifier {
     /// # Errors
     /// [`Error`].
     pub async fn pay_batch(&self, images: &[Image], gas_limit: u64) -> Result<Paid, Error> {
-        self.send(self.batch_request(images), gas_limit).await
+        self.send(Request { gas: Some(gas_limit), ..self.batch_request(images) }).await
     }
 
-    async fn send(&self, request: Request, gas_limit: u64) -> Result<Paid, Error> {
-        let request = Request { gas: Some(gas_limit), ..request };
+    async fn send(&self, request: Request) -> Result<Paid, Error> {
         match self.chain.send(&request).await {
             Ok(receipt) => Ok(Paid::of(receipt.gas(), &request.data)),
             Err(error) => Err(self.refusal(&request, error)),
@@ -215,7 +230,7 @@ impl Classifier {
     /// # Errors
     /// [`Error`].
     pub async fn estimated(&self, image: &[u8]) -> Result<Paid, Error> {
-        Ok(Paid::of(self.estimate(image).await?, &self.request(image).data))
+        Ok(Paid::of(self.estimate(image).await?, &self.request(image, None).data))
     }
 
     /// `eth_estimateGas` of `classify`.
@@ -223,7 +238,7 @@ impl Classifier {
     /// # Errors
     /// [`Error`].
     pub async fn estimate(&self, image: &[u8]) -> Result<u64, Error> {
-        let request = self.request(image);
+        let request = self.request(image, None);
         match self.chain.estimate(&request).await {
             Ok(gas) => Ok(gas),
             Err(error) => Err(self.refusal(&request, error)),
@@ -249,7 +264,7 @@ impl Classifier {
     /// # Errors
     /// [`chain::Error`].
     pub async fn trace(&self, image: &[u8], paid: Paid) -> Result<Traced, chain::Error> {
-        let trace = self.chain.trace(&self.request(image), TX_GAS_CAP).await?;
+        let trace = self.chain.trace(&self.request(image, None), TX_GAS_CAP).await?;
         let intrinsic = paid.transaction - paid.execution;
         let start_gas = (TX_GAS_CAP - intrinsic).saturating_sub(trace.start_ink() / INK_PRICE);
         let ink = paid.execution.saturating_sub(start_gas) * INK_PRICE;

@@ -2,20 +2,23 @@
 
 use crate::{
     Error,
-    artifacts::{self, Contract},
     classifier::{Classifier, ContractArgs},
-    gas::Stats,
+    evaluation::{AskArgs, evaluate},
     models::{DEFAULT, Model},
-    plot, progress,
-    report::{self, Evaluation, GasBy, Histogram, Misread, thousands},
+    plot,
+    report::{self, Histogram, thousands},
     samples::Samples,
 };
 use std::path::PathBuf;
 
 /// Classify many test images with a contract: accuracy, confusion matrix, gas.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:
-  inkling evaluate --model small --samples 100")]
+///
+/// On a live chain, answers are kept in --out as they come: the same command goes on where it was stopped, and nothing is asked
+/// or paid for twice.
+#[command(after_help = "Examples:
+  inkling evaluate --model small --samples 100
+  inkling evaluate --model small --samples 10000 --network sepolia --address 0x00000000000000000000000000000000000a11ce")]
 pub struct Args {
     /// A shipped model or a trained file (*.safetensors).
     #[arg(long, default_value = DEFAULT)]
@@ -27,6 +30,8 @@ pub struct Args {
     samples: u32,
     #[command(flatten)]
     contract: ContractArgs,
+    #[command(flatten)]
+    ask: AskArgs,
     /// Folder with the test set of the model's data [default: the repository's].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -48,7 +53,9 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let mut samples = Samples::of(&model, args.data.as_deref())?;
     samples.truncate(args.samples as usize);
     let classifier = Classifier::open(&args.contract, &model).await?;
-    let evaluation = evaluate(&classifier, args.contract.contract, &model, &samples).await?;
+    let contract = args.contract.contract;
+    let evaluated = evaluate(&classifier, contract, &model, &samples, &args.ask, &args.out);
+    let (evaluation, kept) = evaluated.await?;
 
     let name = evaluation.file_stem();
     let subtitle = format!(
@@ -62,6 +69,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let histogram = evaluation.histogram.clone().unwrap_or_else(|| Histogram::of(&[]));
     let png = plot::histogram(&title, &subtitle, "gas", &histogram, mean)?;
     report::write(&args.out, &name, &evaluation, &evaluation.markdown(), Some(&png))?;
+    kept.remove()?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(evaluation))),
         false => {
@@ -76,105 +84,5 @@ pub async fn run(args: Args) -> Result<(), Error> {
             some.len(),
             some[0]
         ))),
-    }
-}
-
-/// Compares digit and logits of each image with the reference, and classifies it by a transaction, or where no key is
-/// given by an estimate.
-///
-/// # Errors
-/// [`Error`].
-pub async fn evaluate(
-    classifier: &Classifier,
-    contract: Contract,
-    model: &Model,
-    samples: &Samples,
-) -> Result<Evaluation, Error> {
-    let by_transaction = classifier.chain.sender().is_some();
-    let Samples { images, labels } = samples;
-    let gas_limit = classifier.gas_limit(images).await?;
-    let classes = model.network.header().classes().max(10);
-    let mut confusion = vec![vec![0; classes]; classes];
-    let (mut disagreements, mut misread, mut correct) = (Vec::new(), Vec::new(), 0);
-    let (mut transaction, mut execution) = (Vec::new(), Vec::new());
-    let bar = progress::bar(images.len(), "classifying");
-    for (index, (image, &label)) in images.iter().zip(labels).enumerate() {
-        let (agrees, digit) = classifier.answer(model, image).await?;
-        if !agrees {
-            disagreements.push(index);
-        }
-        if digit == label {
-            correct += 1;
-        } else {
-            let logits = classifier.logits(image).await?;
-            misread.push(Misread { image: index, label, digit, logits });
-        }
-        // A digit that no class has is a disagreement; it has no place in the matrix.
-        if let Some(cell) = confusion[usize::from(label)].get_mut(usize::from(digit)) {
-            *cell += 1;
-        }
-        let paid = match by_transaction {
-            true => classifier.pay(image, gas_limit).await,
-            false => classifier.estimated(image).await,
-        };
-        let paid = paid.map_err(|error| Error::of_sample(index, error))?;
-        transaction.push(paid.transaction);
-        execution.push(paid.execution);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    Ok(Evaluation {
-        model: model.name.clone(),
-        shape: model.shape(),
-        model_hash: model.hash,
-        contract,
-        sha256: match classifier.chain.is_embedded() {
-            true => Some(artifacts::program(contract, &model.name)?.sha256()),
-            false => None,
-        },
-        chain_id: classifier.chain.chain_id(),
-        address: (!classifier.chain.is_embedded()).then_some(classifier.address),
-        gas_by: if by_transaction { GasBy::Transaction } else { GasBy::Estimate },
-        cached: contract.is_stylus() && classifier.chain.is_embedded(),
-        samples: images.len(),
-        correct,
-        disagreements,
-        confusion,
-        misread,
-        transaction_gas: Some(Stats::of(&transaction)),
-        execution_gas: Some(Stats::of(&execution)),
-        histogram: Some(Histogram::of(&transaction)),
-        gas_price_wei: 0,
-        eth_price: None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{chain::Connection, deployment, testing::tiny_model};
-
-    #[tokio::test]
-    async fn an_evaluation_adds_up() {
-        let model = tiny_model(7, &[8, 10]);
-        let images = vec![[0; 400], [255; 400], [7; 400]];
-        let mut labels: Vec<u8> =
-            images.iter().map(|image| model.kernel().classify(image).unwrap().0).collect();
-        labels[2] = (labels[2] + 1) % 10;
-        let chain = Connection::embedded().await.unwrap();
-        let deployed = deployment::deploy(&chain, Contract::Packed, &model).await.unwrap();
-        let classifier = Classifier { chain, address: deployed.address };
-        let samples = Samples { images, labels };
-        let evaluation = evaluate(&classifier, Contract::Packed, &model, &samples).await.unwrap();
-        assert_eq!((evaluation.samples, evaluation.correct), (3, 2));
-        assert_eq!(evaluation.file_stem(), "evaluate-random-7-packed-3");
-        assert!(evaluation.disagreements.is_empty());
-        assert_eq!(evaluation.confusion.iter().flatten().sum::<u32>(), 3);
-        let (transaction, execution) =
-            (evaluation.transaction_gas.unwrap(), evaluation.execution_gas.unwrap());
-        assert!(transaction.min < transaction.max);
-        // An empty image's calldata: selector, offset, length 400 (2 bytes that are not zero), 400 zeros and padding.
-        let intrinsic = transaction.min - execution.min;
-        assert_eq!(intrinsic, 21_000 + 4 * 16 + 3 * 16 + 4 * (31 + 30 + 416));
     }
 }

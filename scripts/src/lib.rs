@@ -7,8 +7,8 @@
 //! * [`abi`], [`artifacts`], [`models`], [`samples`]: what is deployed and asked: interfaces, built programs, trained
 //!   networks, test images;
 //! * [`accounts`], [`networks`]: who signs, and which chain it is;
-//! * [`chain`], [`deployment`], [`classifier`]: connecting, deploying, asking a deployed contract; [`measure`]: all that is
-//!   measured of one contract with one model;
+//! * [`chain`], [`deployment`], [`classifier`], [`evaluation`]: connecting, deploying, asking a deployed contract, about many
+//!   images; [`measure`]: all that is measured of one contract with one model;
 //! * [`program`]: a Stylus program as the precompiles see it: cached or not, how long it lasts; [`spend`]: asking before
 //!   something is paid;
 //! * [`deploy`], [`status`], [`cache`], [`keepalive`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`],
@@ -32,6 +32,7 @@ pub mod deploy;
 pub mod deployment;
 pub mod error;
 pub mod evaluate;
+pub mod evaluation;
 pub mod exactness;
 pub mod gas;
 pub mod keepalive;

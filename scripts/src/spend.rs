@@ -91,10 +91,13 @@ pub async fn spend(
     Ok(Some(chain.send(request).await?))
 }
 
-/// Asks on the terminal.
-fn agreed() -> Result<bool, Error> {
+/// Asks on the terminal whether to send what was told.
+///
+/// # Errors
+/// [`Error::Usage`] where there is nobody to ask.
+pub fn agreed() -> Result<bool, Error> {
     if !io::stdin().is_terminal() {
-        return Err(Error::Usage("nobody can be asked: give --yes or --dry-run".into()));
+        return Err(Error::Usage("nobody can be asked: give --yes".into()));
     }
     Ok(matches!(&*answer("Send it?"), "y" | "Y" | "yes"))
 }

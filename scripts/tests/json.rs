@@ -107,7 +107,10 @@ async fn commands_print_what_the_page_says() {
     let classified = inkling(&format!("classify 0 --model nano {there}"));
     check("classify", &classified);
     let out = folder.path().display();
-    check("evaluate", &inkling(&format!("evaluate --model nano --samples 2 --out {out} {there}")));
+    check(
+        "evaluate",
+        &inkling(&format!("evaluate --model nano --samples 100 --out {out} {there}")),
+    );
 }
 
 /// What takes too long to run is in the repository, as the same command wrote it.

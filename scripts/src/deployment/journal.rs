@@ -219,7 +219,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Journal`].
-    pub(super) fn change<T>(
+    pub(crate) fn change<T>(
         &mut self,
         change: impl FnOnce(&mut Vec<Entry>) -> T,
     ) -> Result<T, Error> {

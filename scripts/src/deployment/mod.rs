@@ -12,7 +12,7 @@ mod activation;
 mod chunks;
 mod engine;
 pub mod journal;
-mod outbox;
+pub(crate) mod outbox;
 pub mod patience;
 pub mod plan;
 pub mod record;

@@ -27,9 +27,9 @@ const fn raised(fee: u128) -> u128 {
 }
 
 /// Sends a deployment's transactions.
-pub(super) struct Outbox<'a> {
+pub(crate) struct Outbox<'a> {
     chain: &'a Connection,
-    pub(super) journal: &'a mut Journal,
+    pub(crate) journal: &'a mut Journal,
     pub(super) patience: Patience,
     /// When this process last sent a transaction, by index of its entry.
     sent: HashMap<usize, Instant>,
@@ -40,7 +40,7 @@ pub(super) struct Outbox<'a> {
 }
 
 impl<'a> Outbox<'a> {
-    pub(super) fn new(chain: &'a Connection, journal: &'a mut Journal, patience: Patience) -> Self {
+    pub(crate) fn new(chain: &'a Connection, journal: &'a mut Journal, patience: Patience) -> Self {
         // What failed in an earlier process was told there.
         let failed = |entry: &Entry| entry.mined().is_some_and(|mined| !mined.success);
         let entries = journal.entries().iter().enumerate();
@@ -59,23 +59,47 @@ impl<'a> Outbox<'a> {
         request: &Request,
         chunks: Option<(u32, u32)>,
     ) -> Result<(), Error> {
-        let (chain, patience, what) = (self.chain, self.patience, request.what);
-        let gas = match request.gas {
-            Some(gas) => gas,
-            None => patience.ask(what, || chain.estimate(request)).await?,
-        };
-        let price = patience.ask(what, || chain.gas_price()).await?;
-        let nonce = self.next_nonce().await?;
-        // Arbitrum charges the base fee whatever is offered, and gives back what is left of the limit: twice the fee and a
-        // twentieth more gas survive what changes until it is executed.
-        let signed = chain.sign(request, gas + gas / 20, nonce, 2 * price).await?;
-        let (step, outcome) = (step.into(), Outcome::Pending);
-        let entry = Entry { step, nonce, chunks, signed: vec![signed], outcome };
-        let index = self.journal.change(|entries| {
-            entries.push(entry);
-            entries.len() - 1
+        self.send_all(vec![(step.into(), request.clone(), chunks)]).await
+    }
+
+    /// The same of several, each with its step and its chunks; all are written down before the first is sent.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn send_all(
+        &mut self,
+        requests: Vec<(String, Request, Option<(u32, u32)>)>,
+    ) -> Result<(), Error> {
+        let (chain, patience) = (self.chain, self.patience);
+        let mut limits = Vec::new();
+        for (_, request, _) in &requests {
+            limits.push(match request.gas {
+                Some(gas) => gas,
+                None => patience.ask(request.what, || chain.estimate(request)).await?,
+            });
+        }
+        let price = patience.ask("eth_gasPrice", || chain.gas_price()).await?;
+        let first = self.next_nonce().await?;
+        let (mut entries, mut names) = (Vec::new(), Vec::new());
+        for (nonce, ((step, request, chunks), gas)) in
+            (first..).zip(requests.into_iter().zip(limits))
+        {
+            // Arbitrum charges the base fee whatever is offered, and gives back what is left of the limit: twice the fee and
+            // a twentieth more gas survive what changes until it is executed.
+            let signed = chain.sign(&request, gas + gas / 20, nonce, 2 * price).await?;
+            let (signed, outcome) = (vec![signed], Outcome::Pending);
+            entries.push(Entry { step, nonce, chunks, signed, outcome });
+            names.push(request.what);
+        }
+        let first = self.journal.change(|known| {
+            let first = known.len();
+            known.extend(entries);
+            first
         })?;
-        self.broadcast(index, what).await
+        for (index, what) in (first..).zip(names) {
+            self.broadcast(index, what).await?;
+        }
+        Ok(())
     }
 
     /// The nonce after all that are used, here and elsewhere.
@@ -150,7 +174,7 @@ impl<'a> Outbox<'a> {
     /// # Errors
     /// [`chain::Error::Failed`] where one failed, [`chain::Error::NoReceipt`] where nothing happens for too long; others of
     /// [`Error`].
-    pub(super) async fn settle(&mut self, most: usize) -> Result<(), Error> {
+    pub(crate) async fn settle(&mut self, most: usize) -> Result<(), Error> {
         let mut progress = Instant::now();
         loop {
             if self.look().await? {
@@ -281,7 +305,7 @@ impl<'a> Outbox<'a> {
     ///
     /// # Errors
     /// [`Error`].
-    pub(super) async fn recheck(&mut self) -> Result<bool, Error> {
+    pub(crate) async fn recheck(&mut self) -> Result<bool, Error> {
         let mut changed = Vec::new();
         for (index, entry) in self.journal.entries().iter().enumerate() {
             if let Outcome::Mined(known) = &entry.outcome {

@@ -26,7 +26,7 @@ pub struct Evaluation {
     pub address: Option<Address>,
     /// How the gas was found out.
     pub gas_by: GasBy,
-    /// Whether it is a Stylus program that was cached; on an endpoint that is not known.
+    /// Whether it is a Stylus program that is in ArbOS's cache.
     pub cached: bool,
     /// Images, from the first of the test set on.
     pub samples: usize,
@@ -111,12 +111,16 @@ impl Histogram {
 }
 
 impl Evaluation {
-    /// Name of the files: that of the committed report is for all images with Stylus on the embedded chain only.
+    /// Name of the files: that of the committed report is for all images by transactions with Stylus on the embedded chain
+    /// only.
     pub fn file_stem(&self) -> String {
-        let Self { model, contract, samples, .. } = self;
-        match self.cached && *contract == Contract::Stylus && *samples == 10_000 {
-            true => format!("evaluate-{model}"),
-            false => format!("evaluate-{model}-{}-{samples}", contract.argument()),
+        let Self { model, contract, samples, chain_id, .. } = self;
+        let committed = *contract == Contract::Stylus && *samples == 10_000;
+        let name = format!("evaluate-{model}-{}-{samples}", contract.argument());
+        match (self.address, self.gas_by) {
+            (None, GasBy::Transaction) if committed => format!("evaluate-{model}"),
+            (None, _) => name,
+            (Some(_), _) => format!("{name}-{chain_id}"),
         }
     }
 
@@ -124,10 +128,13 @@ impl Evaluation {
     pub fn markdown(&self) -> String {
         let Self { model, shape, contract, chain_id, samples, .. } = self;
         let mut page = format!("# {model} in the {contract} contract\n\n");
-        page += &format!(
-            "Written by `inkling evaluate --model {model} --contract {} --samples {samples}`. ",
-            contract.argument()
-        );
+        let contract = contract.argument();
+        let mut command =
+            format!("inkling evaluate --model {model} --contract {contract} --samples {samples}");
+        if let Some(address) = self.address {
+            command += &format!(" --address {address}");
+        }
+        page += &format!("Written by `{command}`: gas by {}. ", self.gas_by);
         let cached = if self.cached { ", program cached" } else { "" };
         page += &format!("Network {shape}, chain {chain_id}{cached}. ");
         page += "Digit and all logits of each image were compared with the reference.";
@@ -243,8 +250,10 @@ Confusion matrix (row: the digit, column: the contract's answer):
         assert!(page.contains("Program: sha256 `ab12`."));
         assert!(page.ends_with("(evaluate-m-packed-4.png)\n"));
         let contract = Contract::Stylus;
-        let all = Evaluation { contract, cached: true, samples: 10_000, ..evaluation.clone() };
+        let all = Evaluation { contract, samples: 10_000, ..evaluation.clone() };
         assert_eq!(all.file_stem(), "evaluate-m");
+        let there = Evaluation { address: Some(Address::ZERO), ..all };
+        assert_eq!(there.file_stem(), "evaluate-m-stylus-10000-412346");
         let json = serde_json::to_string(&evaluation).unwrap();
         assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), evaluation);
     }

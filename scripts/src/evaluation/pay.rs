@@ -1,0 +1,69 @@
+//! A transaction for each image.
+
+use crate::{
+    Error,
+    classifier::Classifier,
+    deployment::{self, journal::Journal, outbox::Outbox, patience::Patience},
+    samples::Image,
+};
+
+/// What the journal calls the transaction of the image with this index.
+fn step(index: usize) -> String {
+    format!("classification of test image {index}")
+}
+
+/// Classifies images, the first of which has the index `first`, by transactions, and says what gas each took. What the
+/// journal knows of already is not sent again.
+///
+/// # Errors
+/// [`Error::Sample`] where one needs more gas than a transaction gets; [`Error::Deployment`] with what else went wrong.
+pub(super) async fn pay(
+    classifier: &Classifier,
+    journal: &mut Journal,
+    first: usize,
+    images: &[Image],
+    gas_limit: u64,
+) -> Result<Vec<u64>, Error> {
+    let mut outbox = Outbox::new(&classifier.chain, journal, Patience::of(&classifier.chain));
+    outbox.recheck().await?;
+    loop {
+        if let Err(error) = outbox.settle(0).await {
+            return Err(reason(classifier, first, images, error).await);
+        }
+        let gas = (first..).take(images.len()).map(|index| gas(outbox.journal, index));
+        let gas: Vec<Option<u64>> = gas.collect();
+        if let Some(gas) = gas.iter().copied().collect() {
+            return Ok(gas);
+        }
+        let missing = (first..).zip(images).zip(gas).filter(|(_, gas)| gas.is_none());
+        let missing = missing.map(|((index, image), _)| {
+            (step(index), classifier.request(image, Some(gas_limit)), None)
+        });
+        outbox.send_all(missing.collect()).await?;
+    }
+}
+
+/// Gas of the transaction of an image that is in a block.
+fn gas(journal: &Journal, index: usize) -> Option<u64> {
+    let step = step(index);
+    let mut entries = journal.entries().iter().filter(|entry| entry.step == step);
+    entries.find_map(|entry| entry.mined().filter(|mined| mined.success).map(|mined| mined.gas))
+}
+
+/// Why a transaction failed: mostly, it needed more gas than there is.
+async fn reason(
+    classifier: &Classifier,
+    first: usize,
+    images: &[Image],
+    error: deployment::Error,
+) -> Error {
+    let deployment::Error::Failed { step: failed, .. } = &error else { return error.into() };
+    for (index, image) in (first..).zip(images) {
+        if step(index) == *failed
+            && let Err(reason) = classifier.estimate(image).await
+        {
+            return Error::of_sample(index, reason);
+        }
+    }
+    error.into()
+}
