@@ -218,7 +218,7 @@ impl fmt::Display for Bench {
             ["99 % of the answers within".into(), format!("{p99_ms} ms")],
             [format!("{images} test images in process, {threads} threads"), format!("{seconds} s")],
         ];
-        write!(f, "{}", report::table(&["figure", "value"], &rows.map(Vec::from)))?;
+        write!(f, "{}", report::Table::new(["figure", "value"], rows.map(Vec::from)).markdown())?;
         writeln!(f, "\nMade by `cargo run --release -p inkling --example node_bench`.")
     }
 }

@@ -81,15 +81,15 @@ pub async fn run(args: Args) -> Result<(), Error> {
 
     let suffix = args.file_suffix(&models);
     let (name, points) = (format!("compare{suffix}"), format!("frontier{suffix}"));
-    let png = plot::comparison(&comparison, samples)?;
+    let png = plot::comparison(&comparison, samples).png()?;
     report::write(&args.out, &name, &comparison, &comparison.markdown(&name), Some(&png))?;
-    let png = plot::frontier(&frontier)?;
+    let png = plot::frontier(&frontier).png()?;
     report::write(&args.out, &points, &frontier, &frontier.markdown(&points), Some(&png))?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(comparison))),
         false => {
             report::print(&comparison.tables());
-            report::print(&frontier.table());
+            report::print(&frontier.table().markdown());
             let out = args.out.display();
             report::print(&format_args!("{out}/{{{name},{points}}}.{{json,md,png}}"));
         }
@@ -293,7 +293,7 @@ mod tests {
         assert!(page.contains("| Stylus, cached "));
         assert!(page.contains("* Stylus baked: no program was built with it inside.\n"));
         assert!(page.contains("41,036,311"));
-        assert!(!plot::comparison(&comparison, 34).unwrap().is_empty());
+        assert_eq!(plot::comparison(&comparison, 34).size, (1_200, 464));
         let json = serde_json::to_string(&comparison).unwrap();
         assert_eq!(serde_json::from_str::<Comparison>(&json).unwrap(), comparison);
 

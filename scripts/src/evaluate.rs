@@ -67,7 +67,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let title = format!("Gas of one classification: {}", model.name);
     let mean = evaluation.transaction_gas.map_or(0, |gas| gas.mean);
     let histogram = evaluation.histogram.clone().unwrap_or_else(|| Histogram::of(&[]));
-    let png = plot::histogram(&title, &subtitle, "gas", &histogram, mean)?;
+    let png = plot::histogram(&title, &subtitle, "gas", &histogram, mean).png()?;
     report::write(&args.out, &name, &evaluation, &evaluation.markdown(), Some(&png))?;
     kept.remove()?;
     match args.json {

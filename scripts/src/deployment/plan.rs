@@ -16,7 +16,7 @@ use crate::{
     artifacts::{self, Contract, Home, Program},
     chain::{self, Connection},
     models::Model,
-    report::{table, thousands},
+    report::{Table, thousands},
 };
 use alloy::primitives::{Address, U256};
 use inkling_devnode::{Chain, ChainConfig, ChainError, Node, stylus::StylusParams};
@@ -192,14 +192,14 @@ impl Plan {
             self.steps.iter().map(|step| step.data_fee_wei).sum(),
             self.cost_wei,
         );
-        let rows: Vec<_> = rows.chain([total]).collect();
+        let rows = rows.chain([total]);
         let Prices { gas_wei, l1_unit_wei, arbos } = &self.prices;
         format!(
             "{} with {} (a gas costs {gas_wei} wei, a byte posted to L1 {} wei; ArbOS {arbos})\n\n{}",
             self.contract,
             self.model,
             l1_unit_wei * U256::from(16),
-            table(&header, &rows)
+            Table::new(header, rows).markdown()
         )
     }
 }

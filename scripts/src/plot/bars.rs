@@ -1,8 +1,7 @@
 //! Horizontal bars on a logarithmic axis.
 
-use super::{Error, INK, MUTED, RULE, png, short};
+use super::{Anchor, Colour, Picture, short};
 use crate::{gas::Stats, report::thousands};
-use plotters::style::{RGBColor, text_anchor::HPos};
 
 /// A bar.
 #[derive(Clone, Debug)]
@@ -12,7 +11,7 @@ pub struct Bar {
     /// Its length is the mean; a whisker goes from the least to the most.
     pub gas: Stats,
     /// Its colour.
-    pub colour: RGBColor,
+    pub colour: Colour,
 }
 
 /// Bars under a heading.
@@ -25,10 +24,7 @@ pub struct Group {
 }
 
 /// Horizontal bars on a logarithmic axis, in groups.
-///
-/// # Errors
-/// [`Error`].
-pub fn bars(title: &str, subtitle: &str, groups: &[Group]) -> Result<Vec<u8>, Error> {
+pub fn bars(title: &str, subtitle: &str, groups: &[Group]) -> Picture {
     const WIDTH: i32 = 1200;
     const LEFT: i32 = 250;
     const RIGHT: i32 = WIDTH - 150;
@@ -46,54 +42,58 @@ pub fn bars(title: &str, subtitle: &str, groups: &[Group]) -> Result<Vec<u8>, Er
         let share = ((gas.max(1) as f64).log10() - f64::from(low)) / f64::from(high - low);
         LEFT + (share * f64::from(RIGHT - LEFT)).round() as i32
     };
-    png((WIDTH, bottom + 70), |canvas| {
-        canvas.text(title, (40, 40), 30, INK, HPos::Left)?;
-        canvas.text(subtitle, (40, 76), 17, MUTED, HPos::Left)?;
-        for power in low..=high {
-            for step in 1..=9 {
-                let gas = 10u64.pow(power) * step;
-                if step == 1 {
-                    canvas.rectangle((x(gas), TOP), (x(gas) + 1, bottom), RULE)?;
-                    canvas.text(&short(gas), (x(gas), bottom + 18), 16, MUTED, HPos::Center)?;
-                } else if power < high {
-                    canvas.rectangle((x(gas), bottom - 5), (x(gas) + 1, bottom), RULE)?;
-                }
+    let mut picture = Picture::new(title, (WIDTH, bottom + 70));
+    picture.text(subtitle, (40, 76), 17, Colour::Muted, Anchor::Start);
+    for power in low..=high {
+        for step in 1..=9 {
+            let gas = 10u64.pow(power) * step;
+            if step == 1 {
+                picture.rectangle((x(gas), TOP), (x(gas) + 1, bottom), Colour::Rule);
+                picture.text(&short(gas), (x(gas), bottom + 18), 16, Colour::Muted, Anchor::Middle);
+            } else if power < high {
+                picture.rectangle((x(gas), bottom - 5), (x(gas) + 1, bottom), Colour::Rule);
             }
         }
-        let middle = (LEFT + RIGHT) / 2;
-        canvas.text("gas (logarithmic axis)", (middle, bottom + 46), 16, MUTED, HPos::Center)?;
-        let mut y = TOP;
-        for Group { heading, bars } in groups {
-            canvas.text(heading, (40, y + HEADING / 2 + 3), 19, INK, HPos::Left)?;
-            y += HEADING;
-            for Bar { label, gas, colour } in bars {
-                let middle = y + ROW / 2;
-                canvas.text(label, (LEFT - 14, middle), 17, INK, HPos::Right)?;
-                canvas.rectangle((LEFT, y + 5), (x(gas.mean), y + ROW - 5), *colour)?;
-                canvas.rectangle((x(gas.min), middle), (x(gas.max), middle + 1), INK)?;
-                for end in [gas.min, gas.max] {
-                    canvas.rectangle((x(end), middle - 4), (x(end) + 1, middle + 5), INK)?;
-                }
-                let after = (x(gas.max) + 10, middle);
-                canvas.text(&thousands(gas.mean), after, 17, INK, HPos::Left)?;
-                y += ROW;
+    }
+    let middle = (LEFT + RIGHT) / 2;
+    picture.text(
+        "gas (logarithmic axis)",
+        (middle, bottom + 46),
+        16,
+        Colour::Muted,
+        Anchor::Middle,
+    );
+    let mut y = TOP;
+    for Group { heading, bars } in groups {
+        picture.text(heading, (40, y + HEADING / 2 + 3), 19, Colour::Ink, Anchor::Start);
+        y += HEADING;
+        for Bar { label, gas, colour } in bars {
+            let middle = y + ROW / 2;
+            picture.text(label, (LEFT - 14, middle), 17, Colour::Ink, Anchor::End);
+            picture.rectangle((LEFT, y + 5), (x(gas.mean), y + ROW - 5), *colour);
+            picture.rectangle((x(gas.min), middle), (x(gas.max), middle + 1), Colour::Ink);
+            for end in [gas.min, gas.max] {
+                picture.rectangle((x(end), middle - 4), (x(end) + 1, middle + 5), Colour::Ink);
             }
+            let after = (x(gas.max) + 10, middle);
+            picture.text(&thousands(gas.mean), after, 17, Colour::Ink, Anchor::Start);
+            y += ROW;
         }
-        Ok(())
-    })
+    }
+    picture
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::{colours, size};
+    use crate::artifacts::Contract;
 
     #[test]
-    fn bars_are_a_picture() {
+    fn a_picture_is_as_high_as_its_bars_need() {
         let gas = Stats { min: 300_000, mean: 500_000, max: 700_000 };
-        let bar = Bar { label: "Stylus".into(), gas, colour: colours::STYLUS };
+        let bar = Bar { label: "Stylus".into(), gas, colour: Contract::Stylus.into() };
         let group = Group { heading: "mlp-64".into(), bars: vec![bar] };
-        assert_eq!(size(&bars("title", "subtitle", &[group]).unwrap()), (2400, 512));
-        assert_eq!(size(&bars("nothing", "", &[]).unwrap()).0, 2400);
+        assert_eq!(bars("title", "subtitle", &[group]).size, (1_200, 256));
+        assert_eq!(bars("nothing", "", &[]).size, (1_200, 188));
     }
 }

@@ -4,12 +4,11 @@
 //! 99 % to 99.5 % is as long as that from 98 % to 99 %. Each model is a line of its own, with a point for each contract: so
 //! a model's name stands once, beside the plot.
 
-use super::{Canvas, Error, INK, MUTED, RULE, colour, colours, png, short, spread};
+use super::{Anchor, Colour, Picture, short, spread};
 use crate::{
     artifacts::Contract,
     report::{Frontier, Original, Point},
 };
-use plotters::style::{RGBColor, text_anchor::HPos};
 
 const WIDTH: i32 = 1200;
 const LEFT: i32 = 100;
@@ -21,9 +20,6 @@ const HEIGHTS: [i32; 2] = [470, 110];
 const GAP: i32 = 44;
 /// Least distance between lines, and between labels of an axis.
 const LABEL: i32 = 22;
-
-/// Colour of the line that leads from a model's points to its name.
-const THREAD: RGBColor = RGBColor(165, 172, 180);
 
 /// Accuracies that may have a label, in hundredths of a percent.
 const TICKS: [u32; 13] =
@@ -41,10 +37,7 @@ struct Line<'a> {
 }
 
 /// Draws the frontier.
-///
-/// # Errors
-/// [`Error`].
-pub fn frontier(frontier: &Frontier) -> Result<Vec<u8>, Error> {
+pub fn frontier(frontier: &Frontier) -> Picture {
     let mut sets: Vec<&str> = Vec::new();
     for point in &frontier.points {
         if !sets.contains(&&point.data[..]) {
@@ -61,36 +54,35 @@ pub fn frontier(frontier: &Frontier) -> Result<Vec<u8>, Error> {
         let share = ((gas.max(1) as f64).log10() - f64::from(low)) / f64::from(high - low);
         LEFT + (share * f64::from(RIGHT - LEFT)).round() as i32
     };
-    png((WIDTH, bottom.max(TOP) + 70), |canvas| {
-        canvas.text("Accuracy against gas", (40, 40), 30, INK, HPos::Left)?;
-        let subtitle = "Mean gas of whole transactions, Stylus cached; accuracy on all 10,000 test images; close \
-                        lines are drawn apart";
-        canvas.text(subtitle, (40, 72), 16, MUTED, HPos::Left)?;
-        legend(canvas, frontier)?;
-        let mut top = TOP;
-        for (index, lines) in panels.iter().enumerate() {
-            let end = top + height(index);
-            if index > 0 {
-                let heading = format!("{} (accuracy of another data set)", sets[index]);
-                canvas.text(&heading, (LEFT, top - 16), 16, MUTED, HPos::Left)?;
-            }
-            for power in low..=high {
-                let at = x(10u64.pow(power));
-                canvas.rectangle((at, top), (at + 1, end), RULE)?;
-            }
-            panel(canvas, lines, (top, end), &x)?;
-            top = end + GAP;
+    let mut picture = Picture::new("Accuracy against gas", (WIDTH, bottom.max(TOP) + 70));
+    let subtitle = "Mean gas of whole transactions, Stylus cached; accuracy on all 10,000 test images; close \
+                    lines are drawn apart";
+    picture.text(subtitle, (40, 72), 16, Colour::Muted, Anchor::Start);
+    legend(&mut picture, frontier);
+    let mut top = TOP;
+    for (index, lines) in panels.iter().enumerate() {
+        let end = top + height(index);
+        if index > 0 {
+            let heading = format!("{} (accuracy of another data set)", sets[index]);
+            picture.text(&heading, (LEFT, top - 16), 16, Colour::Muted, Anchor::Start);
         }
         for power in low..=high {
-            let gas = 10u64.pow(power);
-            canvas.text(&short(gas), (x(gas), bottom + 18), 16, MUTED, HPos::Center)?;
-            for gas in (2..=9).map(|step| step * gas).filter(|_| power < high) {
-                canvas.rectangle((x(gas), bottom - 5), (x(gas) + 1, bottom), RULE)?;
-            }
+            let at = x(10u64.pow(power));
+            picture.rectangle((at, top), (at + 1, end), Colour::Rule);
         }
-        let axes = "gas (logarithmic axis; that of accuracy, too, by the share of errors)";
-        canvas.text(axes, ((LEFT + RIGHT) / 2, bottom + 46), 16, MUTED, HPos::Center)
-    })
+        panel(&mut picture, lines, (top, end), &x);
+        top = end + GAP;
+    }
+    for power in low..=high {
+        let gas = 10u64.pow(power);
+        picture.text(&short(gas), (x(gas), bottom + 18), 16, Colour::Muted, Anchor::Middle);
+        for gas in (2..=9).map(|step| step * gas).filter(|_| power < high) {
+            picture.rectangle((x(gas), bottom - 5), (x(gas) + 1, bottom), Colour::Rule);
+        }
+    }
+    let axes = "gas (logarithmic axis; that of accuracy, too, by the share of errors)";
+    picture.text(axes, ((LEFT + RIGHT) / 2, bottom + 46), 16, Colour::Muted, Anchor::Middle);
+    picture
 }
 
 /// The lines of a data set, the best first.
@@ -139,12 +131,12 @@ impl Line<'_> {
 }
 
 fn panel(
-    canvas: &Canvas<'_>,
+    picture: &mut Picture,
     lines: &[Line<'_>],
     (top, bottom): (i32, i32),
     x: &impl Fn(u64) -> i32,
-) -> Result<(), Error> {
-    let (Some(best), Some(worst)) = (lines.first(), lines.last()) else { return Ok(()) };
+) {
+    let (Some(best), Some(worst)) = (lines.first(), lines.last()) else { return };
     let (low, high) = ((best.errors() / 1.3).ln(), (worst.errors() * 1.3).ln());
     let y =
         |errors: f64| top + ((errors.ln() - low) / (high - low) * f64::from(bottom - top)) as i32;
@@ -152,9 +144,9 @@ fn panel(
     for tick in TICKS.iter().rev() {
         let at = y(1.0 - f64::from(*tick) / 10_000.0);
         if (top..=bottom).contains(&at) && at - above >= LABEL {
-            canvas.rectangle((LEFT, at), (RIGHT, at + 1), RULE)?;
+            picture.rectangle((LEFT, at), (RIGHT, at + 1), Colour::Rule);
             let label = format!("{} %", f64::from(*tick) / 100.0);
-            canvas.text(&label, (LEFT - 12, at), 16, MUTED, HPos::Right)?;
+            picture.text(&label, (LEFT - 12, at), 16, Colour::Muted, Anchor::End);
             above = at;
         }
     }
@@ -164,27 +156,26 @@ fn panel(
     let bound = bound(lines).into_iter().map(|(gas, index)| (x(gas), rows[index]));
     let bound: Vec<(i32, i32)> = bound.collect();
     if bound.len() > 1 {
-        canvas.line(&bound, INK)?;
+        picture.line(&bound, Colour::Ink);
     }
     for (line, &row) in lines.iter().zip(&rows) {
         let least = line.gas().map(x).min().unwrap_or(LEFT);
-        canvas.rectangle((least, row), (RIGHT + 12, row + 1), THREAD)?;
+        picture.rectangle((least, row), (RIGHT + 12, row + 1), Colour::Thread);
         let text = format!("{}  {:.2} %", line.label, 100.0 * line.accuracy);
-        canvas.text(&text, (RIGHT + 20, row), 17, INK, HPos::Left)?;
+        picture.text(&text, (RIGHT + 20, row), 17, Colour::Ink, Anchor::Start);
         if let Some(floor) = line.floor {
-            canvas.rectangle((x(floor) - 1, row - 13), (x(floor) + 1, row + 13), INK)?;
+            picture.rectangle((x(floor) - 1, row - 13), (x(floor) + 1, row + 13), Colour::Ink);
         }
         // The dearest first: of two that touch, the cheaper one is on top.
         let mut points = line.points.clone();
         points.sort_by_key(|point| std::cmp::Reverse(point.gas));
         for point in points {
-            mark(canvas, Some(point.contract), (x(point.gas), row))?;
+            mark(picture, Some(point.contract), (x(point.gas), row));
         }
         if let Some(gas) = line.original {
-            mark(canvas, None, (x(gas), row))?;
+            mark(picture, None, (x(gas), row));
         }
     }
-    Ok(())
 }
 
 /// The floors than which none is both cheaper and better, from the cheapest on, each with the index of its line. The
@@ -203,12 +194,13 @@ fn bound(lines: &[Line<'_>]) -> Vec<(u64, usize)> {
 }
 
 /// A point: the shape says what kind of program, the colour which.
-fn mark(canvas: &Canvas<'_>, contract: Option<Contract>, at: (i32, i32)) -> Result<(), Error> {
+fn mark(picture: &mut Picture, contract: Option<Contract>, at: (i32, i32)) {
     const R: i32 = 7;
     let (x, y) = at;
+    let colour = contract.map_or(Colour::Original, Colour::from);
     let corners: &[(i32, i32)] = match contract {
         Some(Contract::Stylus | Contract::StylusCode | Contract::StylusBaked) => {
-            return canvas.disc(at, R, mark_colour(contract));
+            return picture.disc(at, R, colour);
         }
         Some(Contract::Yul | Contract::YulCode) => {
             &[(x - 6, y - 6), (x + 6, y - 6), (x + 6, y + 6), (x - 6, y + 6)]
@@ -217,34 +209,29 @@ fn mark(canvas: &Canvas<'_>, contract: Option<Contract>, at: (i32, i32)) -> Resu
         Some(Contract::Naive) => &[(x, y - R - 1), (x + R + 1, y), (x, y + R + 1), (x - R - 1, y)],
         None => &[(x - R - 1, y - 6), (x + R + 1, y - 6), (x, y + R + 1)],
     };
-    canvas.figure(corners, mark_colour(contract))
-}
-
-fn mark_colour(contract: Option<Contract>) -> RGBColor {
-    contract.map_or(colours::ORIGINAL, colour)
+    picture.polygon(corners, colour);
 }
 
 /// What the points and the line of floors mean, in a row above the plot.
-fn legend(canvas: &Canvas<'_>, frontier: &Frontier) -> Result<(), Error> {
+fn legend(picture: &mut Picture, frontier: &Frontier) {
     let shown = |contract: &Contract| frontier.points.iter().any(|p| p.contract == *contract);
     let contracts = Contract::ALL.into_iter().filter(shown).map(Some);
     let mut left = LEFT;
     const ROW: i32 = 112;
     for contract in contracts.chain([None]) {
         let label = contract.map_or("original".into(), |contract| contract.to_string());
-        mark(canvas, contract, (left, ROW))?;
-        canvas.text(&label, (left + 14, ROW), 16, INK, HPos::Left)?;
+        mark(picture, contract, (left, ROW));
+        picture.text(&label, (left + 14, ROW), 16, Colour::Ink, Anchor::Start);
         left += 34 + 9 * label.chars().count() as i32;
     }
-    canvas.rectangle((left - 1, ROW - 10), (left + 1, ROW + 10), INK)?;
+    picture.rectangle((left - 1, ROW - 10), (left + 1, ROW + 10), Colour::Ink);
     let floor = "floor: 21,000, calldata, 2,100 a slot";
-    canvas.text(floor, (left + 12, ROW), 16, INK, HPos::Left)
+    picture.text(floor, (left + 12, ROW), 16, Colour::Ink, Anchor::Start);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::size;
 
     fn point(model: &str, data: &str, correct: usize, contract: Contract, gas: u64) -> Point {
         Point {
@@ -278,12 +265,11 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_picture() {
-        assert_eq!(size(&frontier(&frontier_of(Vec::new())).unwrap()).0, 2_400);
+    fn a_data_set_more_is_a_panel_more() {
         let mnist = point("small", "mnist", 9_920, Contract::Stylus, 90_000);
         let fashion = point("fashion", "fashion-mnist", 9_000, Contract::Yul, 900_000);
-        let pictures = [vec![mnist.clone()], vec![mnist, fashion]].map(frontier_of);
-        let heights = pictures.map(|points| size(&frontier(&points).unwrap()).1);
-        assert_eq!(heights, [1_380, 1_688]);
+        let sizes = [vec![], vec![mnist.clone()], vec![mnist, fashion]]
+            .map(|points| frontier(&frontier_of(points)).size);
+        assert_eq!(sizes, [(1_200, 220), (1_200, 690), (1_200, 844)]);
     }
 }

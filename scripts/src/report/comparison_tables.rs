@@ -2,7 +2,7 @@
 
 use super::{
     comparison::{Comparison, Original, Refusal, Row, SolidityBuild, Twin},
-    table::{percent, table, thousands},
+    table::{Table, percent, thousands},
 };
 use crate::{
     artifacts::Contract,
@@ -52,21 +52,21 @@ impl Comparison {
                 thousands(model.test_images as u64),
                 model.data,
             );
-            page += &self.classify_table(&model.name);
+            page += &self.classify_table(&model.name).markdown();
             page.push('\n');
-            page += &self.compute_table(&model.name, model.multiply_adds);
+            page += &self.compute_table(&model.name, model.multiply_adds).markdown();
             page.push('\n');
-            page += &self.deployment_table(&model.name);
+            page += &self.deployment_table(&model.name).markdown();
             page.push('\n');
             page += &self.notes(&model.name);
         }
         page += &self.original_line();
         page.push('\n');
-        page += &self.program_table();
+        page += &self.program_table().markdown();
         page
     }
 
-    fn classify_table(&self, model: &str) -> String {
+    pub(super) fn classify_table(&self, model: &str) -> Table {
         let header = [
             "classify",
             "images",
@@ -103,10 +103,10 @@ impl Comparison {
             cells.resize(header.len(), NONE.into());
             rows.push(cells);
         }
-        table(&header, &rows)
+        Table::new(header, rows)
     }
 
-    fn compute_table(&self, model: &str, multiply_adds: usize) -> String {
+    pub(super) fn compute_table(&self, model: &str, multiply_adds: usize) -> Table {
         let header = [
             "of it",
             "floor",
@@ -135,10 +135,10 @@ impl Comparison {
             cells.extend(ratios.map(|ratio| decimals(ratio, 3)));
             rows.push(cells);
         }
-        table(&header, &rows)
+        Table::new(header, rows)
     }
 
-    fn deployment_table(&self, model: &str) -> String {
+    pub(super) fn deployment_table(&self, model: &str) -> Table {
         let header = [
             "deploy",
             "create",
@@ -164,7 +164,7 @@ impl Comparison {
                 data_fee.unwrap_or(NONE.into()),
             ]
         };
-        table(&header, &self.rows_of(model).map(row).collect::<Vec<_>>())
+        Table::new(header, self.rows_of(model).map(row))
     }
 
     /// Contracts whose cost of a classification is not known.
@@ -221,7 +221,7 @@ impl Comparison {
     }
 
     /// What starting the Stylus programs costs; a program for many models stands there once.
-    fn program_table(&self) -> String {
+    pub(super) fn program_table(&self) -> Table {
         let header = ["Stylus program", "sha256", "bytes", "code", "init gas", "cached", "pages"];
         let mut rows: Vec<Vec<String>> = Vec::new();
         for row in &self.rows {
@@ -250,7 +250,7 @@ impl Comparison {
                 pages,
             ]);
         }
-        table(&header, &rows)
+        Table::new(header, rows)
     }
 
     fn solidity_line(&self) -> String {

@@ -1,6 +1,6 @@
 //! The report of `inkling evaluate`.
 
-use super::table::{percent, round_step, table, thousands};
+use super::table::{Table, percent, round_step, thousands};
 use crate::{artifacts::Contract, gas::Stats};
 use alloy::primitives::{Address, B256};
 use clap::ValueEnum;
@@ -171,25 +171,16 @@ impl Evaluation {
             percent(agree, self.samples),
         );
         if !rows.is_empty() {
-            page += &table(&["", "mean", "min", "max"], &rows);
+            page += &Table::new(["", "mean", "min", "max"], rows).markdown();
             page.push('\n');
         }
         page += "Confusion matrix (row: the digit, column: the contract's answer):\n\n";
-        let classes = self.confusion.len();
-        let header: Vec<String> =
-            std::iter::once(String::new()).chain((0..classes).map(|c| c.to_string())).collect();
-        let header: Vec<&str> = header.iter().map(String::as_str).collect();
-        let rows: Vec<_> = self
-            .confusion
-            .iter()
-            .enumerate()
-            .map(|(digit, row)| {
-                std::iter::once(format!("**{digit}**"))
-                    .chain(row.iter().map(|count| count.to_string()))
-                    .collect()
-            })
-            .collect();
-        page += &table(&header, &rows);
+        let header =
+            [String::new()].into_iter().chain((0..self.confusion.len()).map(|c| c.to_string()));
+        let row = |(digit, row): (usize, &Vec<u32>)| {
+            [format!("**{digit}**")].into_iter().chain(row.iter().map(u32::to_string)).collect()
+        };
+        page += &Table::new(header, self.confusion.iter().enumerate().map(row)).markdown();
         page
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     comparison::Refusal,
-    table::{table, thousands},
+    table::{Table, thousands},
 };
 use crate::artifacts::Contract;
 use alloy::primitives::B256;
@@ -70,7 +70,7 @@ impl Exactness {
                 equal(row.batched, &row.digits_differ),
             ]
         };
-        let mut page = table(&header, &self.rows.iter().map(row).collect::<Vec<_>>());
+        let mut page = Table::new(header, self.rows.iter().map(row)).markdown();
         if !self.refusals.is_empty() {
             page.push('\n');
         }

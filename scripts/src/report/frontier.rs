@@ -3,7 +3,7 @@
 use super::{
     comparison::{Comparison, Original, Refusal, Twin},
     comparison_tables::decimals,
-    table::{percent, table, thousands},
+    table::{Table, percent, thousands},
 };
 use crate::artifacts::Contract;
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ impl Frontier {
              over the whole test set, gas the mean of transactions with an image each. *÷ Yul* is Stylus over the \
              strongest Solidity of the same home (of baked weights: with weights in code), by gas of the transaction, \
              by execution gas and by compute gas.\n\n{}\n{}![Accuracy against gas]({name}.png)\n",
-            self.table(),
+            self.table().markdown(),
             self.notes(),
         )
     }
@@ -114,7 +114,7 @@ impl Frontier {
     }
 
     /// The table alone.
-    pub fn table(&self) -> String {
+    pub fn table(&self) -> Table {
         let header = [
             "model",
             "data",
@@ -157,7 +157,7 @@ impl Frontier {
         ];
         original.resize(header.len(), "–".into());
         rows.push(original);
-        table(&header, &rows)
+        Table::new(header, rows)
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
 | small    | mnist |  99.21 % |    28 |      Yul |     60,000 |          – |   1.200 |     – |         – |       – |
 | original | mnist |  93.80 % |     – | Solidity | 41,036,311 |          – |       – |     – |         – |       – |
 ";
-        assert_eq!(frontier.table(), expected);
+        assert_eq!(frontier.table().markdown(), expected);
         let page = frontier.markdown("frontier");
         assert!(page.ends_with("(frontier.png)\n"));
         assert!(page.contains("gets the gas: Packed with small (needs 40,000,000 gas).\n"));

@@ -18,7 +18,7 @@ pub use evaluation::{Evaluation, GasBy, Histogram, Misread};
 pub use exactness::{Exactness, ExactnessRow};
 pub use frontier::{Frontier, Point};
 pub use profile::{Part, Profile};
-pub use table::{percent, round_step, table, thousands};
+pub use table::{Table, percent, round_step, thousands};
 
 use crate::Error;
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use super::{
     comparison_tables::decimals,
-    table::{table, thousands},
+    table::{Table, thousands},
 };
 use crate::gas::INK_PRICE;
 use alloy::primitives::B256;
@@ -117,7 +117,7 @@ impl Profile {
             sum(|part| part.compute_ink),
             sum(|part| part.multiply_adds),
         ));
-        let mut page = table(&header, &rows);
+        let mut page = Table::new(header, rows).markdown();
         let (ink, production) = (self.ink(), self.production_ink);
         page += &format!(
             "\nMean of {} images. The marks took {} ink, which is in no part. The program without them takes {} ink in all: \

@@ -27,38 +27,56 @@ pub fn percent(part: usize, whole: usize) -> String {
     format!("{:.2} %", 100.0 * part as f64 / whole.max(1) as f64)
 }
 
-/// A Markdown table that can be read unrendered, too: first column to the left, the others to the right.
-pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain([header[column].chars().count(), 3]).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let mut text = String::new();
-    let mut line = |cells: &[&str]| {
-        for (column, (cell, &width)) in cells.iter().zip(&widths).enumerate() {
-            // Writing to a string does not fail.
-            let _ = match column {
-                0 => write!(text, "| {cell:<width$} "),
-                _ => write!(text, "| {cell:>width$} "),
-            };
-        }
-        text += "|\n";
-    };
-    line(header);
-    let rules: Vec<String> = widths
-        .iter()
-        .enumerate()
-        .map(|(column, &width)| match column {
+/// A table, not yet set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Names of the columns.
+    pub header: Vec<String>,
+    /// Rows; the first cell of each says what it is of.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Of these cells.
+    pub fn new<S: ToString>(
+        header: impl IntoIterator<Item = S>,
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> Self {
+        let header = header.into_iter().map(|name| name.to_string()).collect();
+        Self { header, rows: rows.into_iter().collect() }
+    }
+
+    /// As Markdown that can be read unrendered, too: first column to the left, the others to the right.
+    pub fn markdown(&self) -> String {
+        let Self { header, rows } = self;
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            let cells = cells.chain([&header[column]]).map(|cell| cell.chars().count());
+            cells.chain([3]).max().unwrap_or_default()
+        };
+        let widths: Vec<usize> = (0..header.len()).map(width).collect();
+        let mut text = String::new();
+        let mut line = |cells: &[String]| {
+            for (column, (cell, &width)) in cells.iter().zip(&widths).enumerate() {
+                // Writing to a string does not fail.
+                let _ = match column {
+                    0 => write!(text, "| {cell:<width$} "),
+                    _ => write!(text, "| {cell:>width$} "),
+                };
+            }
+            text += "|\n";
+        };
+        line(header);
+        let rule = |(column, &width): (usize, &usize)| match column {
             0 => "-".repeat(width),
             _ => format!("{}:", "-".repeat(width - 1)),
-        })
-        .collect();
-    line(&rules.iter().map(String::as_str).collect::<Vec<_>>());
-    for row in rows {
-        line(&row.iter().map(String::as_str).collect::<Vec<_>>());
+        };
+        line(&widths.iter().enumerate().map(rule).collect::<Vec<_>>());
+        for row in rows {
+            line(row);
+        }
+        text
     }
-    text
 }
 
 #[cfg(test)]
@@ -84,6 +102,6 @@ mod tests {
 | ab  | 1,000 |
 | c   |     7 |
 ";
-        assert_eq!(table(&["x", "gas"], &rows), expected);
+        assert_eq!(Table::new(["x", "gas"], rows).markdown(), expected);
     }
 }
