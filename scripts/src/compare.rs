@@ -7,9 +7,12 @@ use crate::{
     measure::{self, Measured},
     models::{Model, SHIPPED},
     plot, progress,
-    report::{self, Comparison, Frontier, ModelSummary, Original, Refusal, SolidityBuild},
+    report::{
+        self, Comparison, Frontier, GasPrice, ModelSummary, Original, Refusal, SolidityBuild,
+    },
     samples::{Samples, Task},
 };
+use alloy::primitives::utils::{ParseUnits, parse_units};
 use indicatif::ProgressBar;
 use std::{future::Future, path::PathBuf, sync::Arc};
 use tokio::task::JoinSet;
@@ -40,12 +43,26 @@ pub struct Args {
     /// A contract gets no more images once its transactions have used so much gas.
     #[arg(long, value_name = "GAS", default_value_t = GAS_BUDGET)]
     gas_budget: u64,
+    /// Gwei a gas, for the costs in the page; the default is what the embedded chain takes.
+    #[arg(long, value_name = "GWEI", value_parser = gwei, default_value = "0.1")]
+    gas_price: u64,
+    /// Dollars for an ether, to show costs in both.
+    #[arg(long, value_name = "USD")]
+    eth_price: Option<f64>,
     /// Folder for the reports, compare.* and frontier.*; with other arguments than the default ones, their names say so.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
     /// Print the report as JSON instead of tables.
     #[arg(long)]
     json: bool,
+}
+
+/// As a number of wei.
+fn gwei(text: &str) -> Result<u64, String> {
+    match parse_units(text, "gwei").map_err(|error| error.to_string())? {
+        ParseUnits::U256(wei) => wei.try_into().map_err(|_| "that is too much".into()),
+        ParseUnits::I256(_) => Err("that is less than nothing".into()),
+    }
 }
 
 impl Args {
@@ -78,20 +95,25 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let samples = args.samples as usize;
     let comparison = compare(asked, &args.contracts, samples, args.gas_budget).await?;
     let frontier = Frontier::of(&comparison);
+    let price = GasPrice { wei: args.gas_price, eth_price: args.eth_price };
 
     let suffix = args.file_suffix(&models);
     let (name, points) = (format!("compare{suffix}"), format!("frontier{suffix}"));
     let png = plot::comparison(&comparison, samples).png()?;
-    report::write(&args.out, &name, &comparison, &comparison.markdown(&name), Some(&png))?;
-    let png = plot::frontier(&frontier).png()?;
-    report::write(&args.out, &points, &frontier, &frontier.markdown(&points), Some(&png))?;
+    let html = comparison.html(&frontier, samples, price);
+    let markdown = comparison.markdown(&name);
+    report::write(&args.out, &name, &comparison, &markdown, Some(&png), Some(&html))?;
+    let (png, markdown) = (plot::frontier(&frontier).png()?, frontier.markdown(&points));
+    report::write(&args.out, &points, &frontier, &markdown, Some(&png), None)?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(comparison))),
         false => {
             report::print(&comparison.tables());
             report::print(&frontier.table().markdown());
             let out = args.out.display();
-            report::print(&format_args!("{out}/{{{name},{points}}}.{{json,md,png}}"));
+            report::print(&format_args!(
+                "{out}/{{{name},{points}}}.{{json,md,png}}, {out}/{name}.html"
+            ));
         }
     }
     for row in &comparison.rows {
@@ -250,6 +272,12 @@ mod tests {
         assert_eq!(suffix("--samples 1000"), "");
         assert_eq!(suffix("--models mlp-64,mlp-32-16 --samples 10"), "-mlp-64-mlp-32-16-10");
         assert_eq!(suffix("--models mlp-64 --contracts stylus,yul"), "-mlp-64-stylus-yul-1000");
+    }
+
+    #[test]
+    fn prices_of_gas() {
+        assert_eq!(gwei("0.02"), Ok(20_000_000));
+        assert!(["-1", "a", "1e30", "99999999999"].iter().all(|text| gwei(text).is_err()));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

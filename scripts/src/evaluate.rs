@@ -6,7 +6,7 @@ use crate::{
     evaluation::{AskArgs, evaluate},
     models::{DEFAULT, Model},
     plot,
-    report::{self, Histogram, thousands},
+    report::{self, Frontier},
     samples::Samples,
 };
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub struct Args {
     /// Folder with the test set of the model's data [default: the repository's].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Folder for evaluate-MODEL-CONTRACT-N.json, .md and .png; evaluate-MODEL.* is for all 10,000 images with Stylus
+    /// Folder for evaluate-MODEL-CONTRACT-N.json, .md, .png and .html; evaluate-MODEL.* is for all 10,000 images with Stylus
     /// on the embedded chain.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
@@ -58,23 +58,17 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let (evaluation, kept) = evaluated.await?;
 
     let name = evaluation.file_stem();
-    let subtitle = format!(
-        "{} contract, {} test images, {}",
-        evaluation.contract,
-        thousands(evaluation.samples as u64),
-        evaluation.gas_by,
-    );
-    let title = format!("Gas of one classification: {}", model.name);
-    let mean = evaluation.transaction_gas.map_or(0, |gas| gas.mean);
-    let histogram = evaluation.histogram.clone().unwrap_or_else(|| Histogram::of(&[]));
-    let png = plot::histogram(&title, &subtitle, "gas", &histogram, mean).png()?;
-    report::write(&args.out, &name, &evaluation, &evaluation.markdown(), Some(&png))?;
+    let png = plot::evaluation(&evaluation).map(|plot| plot.png()).transpose()?;
+    let html = evaluation.html(&samples.images, Frontier::read(&args.out).as_ref())?;
+    let markdown = evaluation.markdown();
+    report::write(&args.out, &name, &evaluation, &markdown, png.as_deref(), Some(&html))?;
     kept.remove()?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(evaluation))),
         false => {
             report::print(&evaluation.tables());
-            report::print(&format_args!("{}/{name}.{{json,md,png}}", args.out.display()));
+            let png = if png.is_some() { "png," } else { "" };
+            report::print(&format_args!("{}/{name}.{{json,md,{png}html}}", args.out.display()));
         }
     }
     match evaluation.disagreements.as_slice() {

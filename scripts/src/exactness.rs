@@ -72,7 +72,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     }
     let counts = [args.samples, args.solidity_samples].map(|count| count as usize);
     let exactness = exactness(models, &args.contracts, counts).await?;
-    report::write(&args.out, "exactness", &exactness, &exactness.markdown(), None)?;
+    report::write(&args.out, "exactness", &exactness, &exactness.markdown(), None, None)?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(exactness))),
         false => report::print(&exactness.tables()),

@@ -57,7 +57,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     samples.truncate(args.samples as usize);
     let profile = profile(&model, &samples.images).await?;
     let name = format!("profile-{}", profile.model);
-    report::write(&args.out, &name, &profile, &profile.markdown(), None)?;
+    report::write(&args.out, &name, &profile, &profile.markdown(), None, None)?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(profile))),
         false => {

@@ -9,10 +9,14 @@ use inkling::{
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{fs, path::Path};
 
-fn report<T: DeserializeOwned>(name: &str) -> T {
+fn text(file: &str) -> String {
     let reports = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports");
-    let text = fs::read_to_string(reports.join(name).with_extension("json")).unwrap();
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+    fs::read_to_string(reports.join(file)).unwrap()
+}
+
+fn report<T: DeserializeOwned>(name: &str) -> T {
+    serde_json::from_str(&text(&format!("{name}.json")))
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// Every contract with every model must be there, or why it is not.
@@ -45,7 +49,10 @@ fn compare_is_of_these_programs_and_models() {
         (done.contract, &done.model[..], &row.sha256[..], done.model_hash)
     });
     complete(rows, &comparison.refusals);
-    assert_eq!(report::<Frontier>("frontier"), Frontier::of(&comparison));
+    let frontier = Frontier::of(&comparison);
+    assert_eq!(report::<Frontier>("frontier"), frontier);
+    assert_eq!(text("compare.md"), comparison.markdown("compare"));
+    assert_eq!(text("frontier.md"), frontier.markdown("frontier"));
 }
 
 #[test]

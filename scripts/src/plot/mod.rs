@@ -5,6 +5,7 @@
 mod bars;
 mod colour;
 mod comparison;
+mod evaluation;
 mod frontier;
 mod histogram;
 mod picture;
@@ -14,6 +15,7 @@ mod svg;
 pub use bars::{Bar, Group, bars};
 pub use colour::{Colour, Rgb};
 pub use comparison::comparison;
+pub use evaluation::evaluation;
 pub use frontier::frontier;
 pub use histogram::histogram;
 pub use picture::{Anchor, At, Picture, Shape};

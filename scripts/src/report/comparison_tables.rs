@@ -1,7 +1,7 @@
 //! `reports/compare.md`: the comparison for people.
 
 use super::{
-    comparison::{Comparison, Original, Refusal, Row, SolidityBuild, Twin},
+    comparison::{Comparison, ModelSummary, Original, Refusal, Row, SolidityBuild, Twin},
     table::{Table, percent, thousands},
 };
 use crate::{
@@ -15,53 +15,63 @@ const NONE: &str = "–";
 impl Comparison {
     /// The report for people; `name` is the plot's, without `.png`.
     pub fn markdown(&self, name: &str) -> String {
-        let mut page =
-            String::from("# Gas of the contracts, compared\n\nWritten by `inkling compare`. ");
-        page += &format!(
-            "Gas is that of the receipt (`gasUsed` less `gasUsedForL1`), each image classified by a transaction of its \
-             own on the embedded chain; execution gas is the same less 21,000 and the calldata. Each digit and all \
-             logits were compared with the reference: column *agree*. A contract that takes much gas classifies fewer \
-             images. *Estimate* is by how much `eth_estimateGas` exceeds the transaction, over the first images only. \
-             *Batch* is the gas an image of a transaction that classifies {BATCH}, if a transaction gets that much.\n\n\
-             The *floor* is 21,000, the calldata, 2,100 for each slot read and, with weights in code, 2,600 for the \
-             account that holds them. *Slots* are slot 0, those of a long header and the words that the native kernel \
-             asks for; the traces of Stylus programs show the same number. *Compute* is execution gas less reads: of a \
-             Stylus program its ink less that of the hostios that read slots or code, by traces of the first {TRACED} \
-             images (what starting the program costs is no ink), of Solidity execution gas less 2,100 a slot and 2,600 \
-             an account. *÷ Yul* compares with the strongest Solidity of the same home (of `Stylus baked`: with `Yul \
-             code`), by transaction, execution and compute gas, over the images that both classified.\n\n\
-             *Upload* is `beginModel` and all chunks; *activation* was measured by itself, in a transaction that does \
-             nothing else.\n\n"
-        );
+        let mut page = format!("# {}\n\nWritten by `inkling compare`. ", Self::TITLE);
+        page += &Self::explanation().join("\n\n");
+        page += "\n\n";
         page += &self.tables();
         page += &format!("\nSolidity: {}.\n\n", self.solidity_line());
         page += &format!("![Gas of one classification]({name}.png)\n");
         page
     }
 
+    /// Heading of the report.
+    pub(super) const TITLE: &str = "Gas of the contracts, compared";
+
+    /// What its figures mean.
+    pub(super) fn explanation() -> [String; 3] {
+        [
+            format!(
+                "Gas is that of the receipt (`gasUsed` less `gasUsedForL1`), each image classified by a transaction of its \
+                 own on the embedded chain; execution gas is the same less 21,000 and the calldata. Each digit and all \
+                 logits were compared with the reference: column *agree*. A contract that takes much gas classifies fewer \
+                 images. *Estimate* is by how much `eth_estimateGas` exceeds the transaction, over the first images only. \
+                 *Batch* is the gas an image of a transaction that classifies {BATCH}, if a transaction gets that much."
+            ),
+            format!(
+                "The *floor* is 21,000, the calldata, 2,100 for each slot read and, with weights in code, 2,600 for the \
+                 account that holds them. *Slots* are slot 0, those of a long header and the words that the native kernel \
+                 asks for; the traces of Stylus programs show the same number. *Compute* is execution gas less reads: of a \
+                 Stylus program its ink less that of the hostios that read slots or code, by traces of the first {TRACED} \
+                 images (what starting the program costs is no ink), of Solidity execution gas less 2,100 a slot and 2,600 \
+                 an account. *÷ Yul* compares with the strongest Solidity of the same home (of `Stylus baked`: with `Yul \
+                 code`), by transaction, execution and compute gas, over the images that both classified."
+            ),
+            "*Upload* is `beginModel` and all chunks; *activation* was measured by itself, in a transaction that does \
+             nothing else."
+                .into(),
+        ]
+    }
+
     /// The tables alone, as they are shown in the terminal.
     pub fn tables(&self) -> String {
         let mut page = String::new();
         for model in &self.models {
-            let accuracy = percent(model.test_correct, model.test_images);
-            page += &format!("## {}: {}\n\n", model.name, model.shape);
-            page += &format!(
-                "{} words, {} multiply-adds. Accuracy on all {} test images of {} (native kernel): {accuracy}\n\n",
-                thousands(model.words as u64),
-                thousands(model.multiply_adds as u64),
-                thousands(model.test_images as u64),
-                model.data,
-            );
+            page += &format!("## {}: {}\n\n{}\n\n", model.name, model.shape, model.line());
             page += &self.classify_table(&model.name).markdown();
             page.push('\n');
             page += &self.compute_table(&model.name, model.multiply_adds).markdown();
             page.push('\n');
             page += &self.deployment_table(&model.name).markdown();
             page.push('\n');
-            page += &self.notes(&model.name);
+            let notes = self.notes(&model.name);
+            for note in &notes {
+                page += &format!("* {note}\n");
+            }
+            if !notes.is_empty() {
+                page.push('\n');
+            }
         }
-        page += &self.original_line();
-        page.push('\n');
+        page += &format!("{}\n\n", self.original_line());
         page += &self.program_table().markdown();
         page
     }
@@ -179,17 +189,17 @@ impl Comparison {
         contracts
     }
 
-    /// Why figures are missing, a line each.
-    fn notes(&self, model: &str) -> String {
-        let mut notes = String::new();
+    /// Why figures are missing.
+    pub(super) fn notes(&self, model: &str) -> Vec<String> {
+        let mut notes = Vec::new();
         for row in self.rows_of(model) {
             if let Some(gas) = row.too_dear {
-                notes += &format!(
-                    "* {}: test image {} needs {} gas, more than a transaction gets.\n",
+                notes.push(format!(
+                    "{}: test image {} needs {} gas, more than a transaction gets.",
                     row.deployment.contract,
                     row.samples,
                     thousands(gas)
-                );
+                ));
             }
         }
         for Refusal { contract, reason, .. } in self.refusals.iter().filter(|r| r.model == model) {
@@ -199,19 +209,16 @@ impl Comparison {
                 }
                 _ => "",
             };
-            notes += &format!("* {contract}: {reason}{takes}.\n");
+            notes.push(format!("{contract}: {reason}{takes}."));
         }
-        match notes.is_empty() {
-            true => notes,
-            false => notes + "\n",
-        }
+        notes
     }
 
-    fn original_line(&self) -> String {
+    pub(super) fn original_line(&self) -> String {
         let Original { shape, samples, correct, gas } = &self.original;
         format!(
             "The original project (duoxehyon/evm-neural-network, {shape}), as its README reports: {} of {} images right, \
-             {} gas an image ({} to {}).\n",
+             {} gas an image ({} to {}).",
             percent(*correct, *samples),
             thousands(*samples as u64),
             thousands(gas.mean),
@@ -253,7 +260,7 @@ impl Comparison {
         Table::new(header, rows)
     }
 
-    fn solidity_line(&self) -> String {
+    pub(super) fn solidity_line(&self) -> String {
         let SolidityBuild { compiler, settings } = &self.solidity;
         let mut line = format!("{compiler}, `{settings}`; sha256");
         let mut separator = "";
@@ -265,6 +272,20 @@ impl Comparison {
             }
         }
         line
+    }
+}
+
+impl ModelSummary {
+    /// Its size and its accuracy.
+    pub(super) fn line(&self) -> String {
+        format!(
+            "{} words, {} multiply-adds. Accuracy on all {} test images of {} (native kernel): {}",
+            thousands(self.words as u64),
+            thousands(self.multiply_adds as u64),
+            thousands(self.test_images as u64),
+            self.data,
+            percent(self.test_correct, self.test_images),
+        )
     }
 }
 

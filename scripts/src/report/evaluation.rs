@@ -124,17 +124,39 @@ impl Evaluation {
         }
     }
 
-    /// The report for people.
-    pub fn markdown(&self) -> String {
-        let Self { model, shape, contract, chain_id, samples, .. } = self;
-        let mut page = format!("# {model} in the {contract} contract\n\n");
+    /// Share of images that are read right, with which these figures can be explained: between these two with a
+    /// confidence of 95 % (Wilson's score interval), 0–1.
+    pub fn interval(&self) -> [f64; 2] {
+        // The quantile 0.975 of the standard normal distribution.
+        const Z: f64 = 1.959_963_984_540_054;
+        let n = self.samples.max(1) as f64;
+        let (share, z) = (self.correct as f64 / n, Z * Z / n);
+        let middle = share + z / 2.0;
+        let half = (z * (share * (1.0 - share) + z / 4.0)).sqrt();
+        [middle - half, middle + half].map(|bound| bound / (1.0 + z))
+    }
+
+    /// Heading of the report.
+    pub(super) fn title(&self) -> String {
+        format!("{} in the {} contract", self.model, self.contract)
+    }
+
+    /// How it was made.
+    pub(super) fn introduction(&self) -> String {
+        let Self { model, contract, samples, gas_by, .. } = self;
         let contract = contract.argument();
         let mut command =
             format!("inkling evaluate --model {model} --contract {contract} --samples {samples}");
         if let Some(address) = self.address {
             command += &format!(" --address {address}");
         }
-        page += &format!("Written by `{command}`: gas by {}. ", self.gas_by);
+        format!("Written by `{command}`: gas by {gas_by}.")
+    }
+
+    /// The report for people.
+    pub fn markdown(&self) -> String {
+        let Self { shape, chain_id, .. } = self;
+        let mut page = format!("# {}\n\n{} ", self.title(), self.introduction());
         let cached = if self.cached { ", program cached" } else { "" };
         page += &format!("Network {shape}, chain {chain_id}{cached}. ");
         page += "Digit and all logits of each image were compared with the reference.";
@@ -237,6 +259,8 @@ Confusion matrix (row: the digit, column: the contract's answer):
 | **1** |   1 |   1 |
 ";
         assert_eq!(evaluation.tables(), expected);
+        let interval = evaluation.interval().map(|share| (share * 1e6).round());
+        assert_eq!(interval, [300_642.0, 954_413.0]);
         let page = evaluation.markdown();
         assert!(page.contains("Program: sha256 `ab12`."));
         assert!(page.ends_with("(evaluate-m-packed-4.png)\n"));

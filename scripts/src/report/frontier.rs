@@ -7,6 +7,7 @@ use super::{
 };
 use crate::artifacts::Contract;
 use serde::{Deserialize, Serialize};
+use std::{fs, path::Path};
 
 /// Accuracy against gas.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,11 @@ impl Point {
 }
 
 impl Frontier {
+    /// What `inkling compare` wrote into this folder, if it is there and can be read.
+    pub fn read(dir: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(dir.join("frontier.json")).ok()?).ok()
+    }
+
     /// The points that a comparison measured.
     pub fn of(comparison: &Comparison) -> Self {
         let mut points = Vec::new();
@@ -87,30 +93,29 @@ impl Frontier {
     pub fn markdown(&self, name: &str) -> String {
         format!(
             "# Accuracy against gas\n\n\
-             Made by `inkling compare` of the figures in [compare.md](compare.md), which says what they mean. Accuracy is \
-             over the whole test set, gas the mean of transactions with an image each. *÷ Yul* is Stylus over the \
-             strongest Solidity of the same home (of baked weights: with weights in code), by gas of the transaction, \
-             by execution gas and by compute gas.\n\n{}\n{}![Accuracy against gas]({name}.png)\n",
+             Made by `inkling compare` of the figures in [compare.md](compare.md), which says what they mean. {}\n\n\
+             {}\n{}![Accuracy against gas]({name}.png)\n",
+            Self::EXPLANATION,
             self.table().markdown(),
-            self.notes(),
+            self.absent_line().map_or(String::new(), |line| line + "\n\n"),
         )
     }
 
-    fn notes(&self) -> String {
+    /// What its figures mean.
+    pub(super) const EXPLANATION: &str = "Accuracy is over the whole test set, gas the mean of transactions with an image each. \
+         *÷ Yul* is Stylus over the strongest Solidity of the same home (of baked weights: with weights in code), by gas of \
+         the transaction, by execution gas and by compute gas.";
+
+    /// Which points are missing, and why.
+    pub(super) fn absent_line(&self) -> Option<String> {
         let line = |absent: &Refusal| {
             let Refusal { contract, model, reason } = absent;
             format!("{contract} with {model} ({reason})")
         };
-        match self.absent.as_slice() {
-            [] => String::new(),
-            absent => {
-                let list: Vec<String> = absent.iter().map(line).collect();
-                format!(
-                    "Not there, because a contract does not take the model or no transaction gets the gas: {}.\n\n",
-                    list.join(", ")
-                )
-            }
-        }
+        let list: Vec<String> = self.absent.iter().map(line).collect();
+        let why =
+            "Not there, because a contract does not take the model or no transaction gets the gas";
+        (!list.is_empty()).then(|| format!("{why}: {}.", list.join(", ")))
     }
 
     /// The table alone.
@@ -204,6 +209,9 @@ mod tests {
         assert!(page.ends_with("(frontier.png)\n"));
         assert!(page.contains("gets the gas: Packed with small (needs 40,000,000 gas).\n"));
         let json = serde_json::to_string(&frontier).unwrap();
-        assert_eq!(serde_json::from_str::<Frontier>(&json).unwrap(), frontier);
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Frontier::read(dir.path()), None);
+        fs::write(dir.path().join("frontier.json"), json).unwrap();
+        assert_eq!(Frontier::read(dir.path()), Some(frontier));
     }
 }

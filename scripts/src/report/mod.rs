@@ -1,4 +1,4 @@
-//! Reports: figures as JSON for programs and as Markdown for people.
+//! Reports: figures as JSON for programs, as Markdown and as a page for people.
 //!
 //! Nothing here depends on the clock or the machine, so a report changes only where a figure does.
 
@@ -7,6 +7,7 @@ mod comparison_tables;
 mod evaluation;
 mod exactness;
 mod frontier;
+mod html;
 mod profile;
 mod table;
 
@@ -17,6 +18,7 @@ pub use comparison::{
 pub use evaluation::{Evaluation, GasBy, Histogram, Misread};
 pub use exactness::{Exactness, ExactnessRow};
 pub use frontier::{Frontier, Point};
+pub use html::GasPrice;
 pub use profile::{Part, Profile};
 pub use table::{Table, percent, round_step, thousands};
 
@@ -29,8 +31,8 @@ pub fn print(text: &dyn fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Writes `name.json` and `name.md` and, where there is a picture, `name.png` into a folder, which is made if it is not
-/// there.
+/// Writes `name.json` and `name.md` and, where there are a picture and a page, `name.png` and `name.html` into a folder,
+/// which is made if it is not there.
 ///
 /// # Errors
 /// [`Error::Io`] with the path.
@@ -40,6 +42,7 @@ pub fn write(
     report: &impl Serialize,
     markdown: &str,
     png: Option<&[u8]>,
+    html: Option<&str>,
 ) -> Result<(), Error> {
     let json = serde_json::to_string_pretty(report).map_err(std::io::Error::from);
     let io = |path: &Path| {
@@ -49,7 +52,9 @@ pub fn write(
     std::fs::create_dir_all(dir).map_err(io(dir))?;
     let json = json.map_err(io(dir))? + "\n";
     let text = [("json", json.as_bytes()), ("md", markdown.as_bytes())];
-    for (extension, bytes) in text.into_iter().chain(png.map(|png| ("png", png))) {
+    let more = [("png", png), ("html", html.map(str::as_bytes))];
+    let more = more.into_iter().filter_map(|(extension, bytes)| Some((extension, bytes?)));
+    for (extension, bytes) in text.into_iter().chain(more) {
         let path = dir.join(format!("{name}.{extension}"));
         std::fs::write(&path, bytes).map_err(io(&path))?;
     }
