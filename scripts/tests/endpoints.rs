@@ -70,8 +70,14 @@ fn serve(
         let does = first.get(asked.fetch_add(1, SeqCst)).copied().unwrap_or(then);
         let id = &request["id"];
         let answer = node.handle(request["method"].as_str().unwrap(), request["params"].clone());
-        let result = answer.unwrap_or_else(|error| panic!("{request}: {}", error.message));
-        let result = json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string();
+        let result = match answer {
+            Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+            Err(error) => {
+                let error = json!({"code": error.code, "message": error.message});
+                json!({"jsonrpc": "2.0", "id": id, "error": error})
+            }
+        };
+        let result = result.to_string();
         let limit = json!({"code": -32_005, "message": "project rate limit exceeded"});
         let (status, extra, body) = match does {
             Does::Answer => (200, String::new(), result),
@@ -116,8 +122,8 @@ fn transfer() -> Request {
 async fn one_endpoint_is_asked_again() {
     let node = node();
     for bad in [Does::Status(429, 0), Does::Status(502, 0), Does::Drop, Does::Cut, Does::Limit] {
-        // The first three requests are of the connection.
-        let first = [Does::Answer, Does::Answer, Does::Answer, bad, bad, Does::Answer, bad];
+        // The first two requests are of the connection.
+        let first = [Does::Answer, Does::Answer, bad, bad, Does::Answer, bad];
         let endpoint = endpoint(&node, &first, Does::Answer);
         let chain = connect(&[&endpoint]).await.unwrap();
         let receipt = chain.send(&transfer()).await;
@@ -126,9 +132,23 @@ async fn one_endpoint_is_asked_again() {
     }
 }
 
+/// The node has the transaction, and says so when it is asked again.
+#[tokio::test]
+async fn a_transaction_whose_answer_is_lost_is_sent_once() {
+    let node = node();
+    // After two requests of the connection: a nonce; an estimate, a price and a nonce.
+    let mut first = vec![Does::Answer; 6];
+    first.push(Does::Drop);
+    let endpoint = endpoint(&node, &first, Does::Answer);
+    let chain = connect(&[&endpoint]).await.unwrap();
+    let nonce = chain.nonce(true).await.unwrap();
+    chain.send(&transfer()).await.unwrap();
+    assert_eq!(chain.nonce(true).await.unwrap(), nonce + 1);
+}
+
 #[tokio::test]
 async fn a_server_says_how_long_to_wait() {
-    let first = [Does::Answer, Does::Answer, Does::Answer, Does::Status(429, 1)];
+    let first = [Does::Answer, Does::Answer, Does::Status(429, 1)];
     let endpoint = endpoint(&node(), &first, Does::Answer);
     let chain = connect(&[&endpoint]).await.unwrap();
     let begun = Instant::now();
@@ -158,7 +178,7 @@ async fn the_next_endpoint_takes_over() {
 #[tokio::test]
 async fn a_late_endpoint_is_checked_before_it_is_asked() {
     let other = Node::new(Chain::new(ChainConfig { chain_id: 1, ..ChainConfig::default() }));
-    let first = endpoint(&node(), &[Does::Answer; 3], Does::Status(404, 0));
+    let first = endpoint(&node(), &[Does::Answer; 2], Does::Status(404, 0));
     let second = endpoint(&other, &[Does::Drop], Does::Answer);
     let chain = connect(&[&first, &second]).await.unwrap();
     let error = chain.estimate(&transfer()).await.unwrap_err().to_string();

@@ -50,7 +50,6 @@ pub struct Connection {
     /// The chain, where it is of this process.
     node: Option<Node>,
     chain_id: u64,
-    max_fee: u128,
 }
 
 impl Connection {
@@ -96,16 +95,10 @@ impl Connection {
     ) -> Result<Self, Error> {
         let sender = account.as_ref().map(|account| account.address);
         let wallet = account.map(|account| account.wallet);
-        let provider = match &wallet {
-            Some(wallet) => {
-                ProviderBuilder::new().wallet(wallet.clone()).connect_client(client).erased()
-            }
-            None => ProviderBuilder::new().connect_client(client).erased(),
-        };
+        // Nonces, fees and signatures are made here: no fillers.
+        let provider = ProviderBuilder::default().connect_client(client).erased();
         let chain_id = provider.get_chain_id().await.map_err(|e| said("eth_chainId", e))?;
-        let gas_price = provider.get_gas_price().await.map_err(|e| said("eth_gasPrice", e))?;
-        // Arbitrum charges the base fee whatever is offered; twice of it survives its ups.
-        Ok(Self { provider, sender, wallet, node, chain_id, max_fee: 2 * gas_price })
+        Ok(Self { provider, sender, wallet, node, chain_id })
     }
 
     /// Whether it is a chain of this process.
@@ -225,13 +218,18 @@ impl Connection {
             Some(gas) => gas,
             None => self.estimate(request).await?,
         };
-        let tx = self
-            .tx(request)
-            .with_gas_limit(gas)
-            .with_max_fee_per_gas(self.max_fee)
-            .with_max_priority_fee_per_gas(0);
-        let pending = self.provider.send_transaction(tx).await.map_err(|e| said(what, e))?;
-        let receipt = self.receipt(what, *pending.tx_hash()).await?;
+        let price = self.gas_price().await?;
+        // Arbitrum charges the base fee whatever is offered; twice of it survives its ups.
+        let signed = self.sign(request, gas, self.nonce(true).await?, 2 * price).await?;
+        match self.send_raw(what, &signed.raw).await? {
+            // A node that has it already got it from us: its answer was lost, and it was asked again.
+            Taken::Accepted | Taken::Known | Taken::NonceTooLow => {}
+            Taken::NonceTooHigh | Taken::FeeTooLow => {
+                let message = "the account or the fees changed while it was sent".into();
+                return Err(Error::Transport { what, message, temporary: true });
+            }
+        }
+        let receipt = self.receipt(what, signed.hash).await?;
         match receipt.is_success() {
             true => Ok(receipt),
             false => Err(Error::Failed { what, hash: receipt.transaction_hash }),

@@ -1,8 +1,7 @@
 //! Transactions by hand: signed for a nonce, kept, sent as often as need be.
 //!
-//! [`Connection::send`] lets the provider choose the nonce, which counts by itself from its first transaction on, and forgets
-//! what it signed: on one connection, it can follow what is here, but not the other way round and back. Whoever must survive a crash does it
-//! in steps instead: sign, write down, send, look for the receipt. Bytes that are sent twice are one transaction, and of
+//! [`Connection::send`] does all of it and forgets what it signed. Whoever must survive a crash does it in steps instead:
+//! sign, write down, send, look for the receipt. Bytes that are sent twice are one transaction, and of
 //! several transactions with the same nonce a chain takes one: so what was written down is never paid for twice.
 
 use super::{Connection, Error, Receipt, Request, error::said};

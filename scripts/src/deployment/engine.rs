@@ -393,9 +393,7 @@ mod tests {
         let replaced = upload(&chain, found, &other, &mut |_| {}).await.unwrap();
         assert_eq!(replaced.steps.len(), 3);
 
-        // A connection that has sent a transaction by itself remembers its nonce.
-        let another = Connection::to_node(node).await.unwrap();
-        another.send(&Request::call(address, &IClassifier::freezeModelCall {})).await.unwrap();
+        chain.send(&Request::call(address, &IClassifier::freezeModelCall {})).await.unwrap();
         let found = resume(address, Contract::Packed, &model);
         let refused = upload(&chain, found, &model, &mut |_| {}).await;
         assert!(matches!(refused, Err(Error::Frozen(_))));
