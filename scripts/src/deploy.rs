@@ -135,7 +135,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
         return Err(Error::Refused("the plan was not agreed to".into()));
     }
     let done = complete(&chain, &program, &model, &mut journal, patience).await?;
-    deployment::check_answers(&chain, &done, &model, images.iter().take(args.check)).await?;
+    let checked = images.iter().take(args.check);
+    deployment::check_answers(&chain, &done, &model, checked, patience).await?;
     let code = patience.ask("eth_getCode", || chain.code(done.address)).await?;
     let checked = args.check.min(images.len());
     let record = Record::new(&journal, &done, (&program, &code), &plan.prices, checked);

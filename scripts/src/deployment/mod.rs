@@ -253,7 +253,7 @@ pub async fn complete(
     if !patience.ask("eth_getCode", code).await? {
         return Err(Error::Code(address));
     }
-    verify(chain, address, model).await?;
+    verify::verify_with(chain, address, model, patience).await?;
     Ok(deployment)
 }
 

@@ -19,8 +19,18 @@ use alloy::primitives::{Address, Bytes};
 /// # Errors
 /// [`Error::Differs`] says in what it differs.
 pub async fn verify(chain: &Connection, address: Address, model: &Model) -> Result<(), Error> {
+    verify_with(chain, address, model, Patience::of(chain)).await
+}
+
+/// [`verify`] with other patience than suits the chain.
+pub(super) async fn verify_with(
+    chain: &Connection,
+    address: Address,
+    model: &Model,
+    patience: Patience,
+) -> Result<(), Error> {
     let asked = || chain.call(address, &IClassifier::modelInfoCall {});
-    let info = Patience::of(chain).ask("modelInfo()", asked).await?;
+    let info = patience.ask("modelInfo()", asked).await?;
     let what = if info.header != model.header {
         format!("its header is {}, expected {}", info.header, Bytes::from(model.header.clone()))
     } else if info.modelHash != model.hash {
@@ -44,13 +54,14 @@ pub async fn check_answers<'a>(
     deployment: &Deployment,
     model: &Model,
     images: impl IntoIterator<Item = &'a [u8; 400]>,
+    patience: Patience,
 ) -> Result<(), Error> {
     let address = deployment.address;
     let classifier = Classifier { chain: chain.clone(), address };
     for (index, image) in images.into_iter().enumerate() {
         let logits = model.logits(image).map_err(classifier::Error::from)?;
         let asked = || classifier.compared(image, &logits);
-        let (agrees, _) = Patience::of(chain).ask("classify(bytes)", asked).await?;
+        let (agrees, _) = patience.ask("classify(bytes)", asked).await?;
         if !agrees {
             let what = format!("digit or logits of test image {index} are not the reference's");
             return Err(Error::Differs { address, model: model.name.clone(), what });
