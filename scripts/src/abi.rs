@@ -76,6 +76,12 @@ sol! {
         function getMaxTxGasLimit() external view returns (uint256 gas);
     }
 
+    /// What an Arbitrum node answers by itself.
+    interface INodeInterface {
+        function gasEstimateL1Component(address to, bool contractCreation, bytes calldata data)
+            external payable returns (uint64 gasEstimateForL1, uint256 baseFee, uint256 l1BaseFeeEstimate);
+    }
+
     /// The precompile that tells about the chain.
     interface IArbSys {
         function arbOSVersion() external view returns (uint256 versionAnd55);
@@ -100,6 +106,10 @@ pub const ARB_GAS_INFO: Address =
 /// Address of ArbSys.
 pub const ARB_SYS: Address =
     alloy::primitives::address!("0000000000000000000000000000000000000064");
+
+/// Address of NodeInterface.
+pub const NODE_INTERFACE: Address =
+    alloy::primitives::address!("00000000000000000000000000000000000000c8");
 
 /// Address of StylusDeployer.
 pub const STYLUS_DEPLOYER: Address = inkling_devnode::predeploys::STYLUS_DEPLOYER;

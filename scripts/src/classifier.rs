@@ -1,7 +1,7 @@
 //! A deployed classifier: what it is asked, and whether its answers are the reference's.
 
 use crate::{
-    abi::{ARB_WASM, IArbWasm, IClassifier},
+    abi::{ARB_WASM, IArbWasm, IClassifier, INodeInterface, NODE_INTERFACE},
     accounts::AccountArgs,
     artifacts::Contract,
     chain::{self, Connection, Request, Trace},
@@ -242,6 +242,20 @@ impl Classifier {
         match self.chain.estimate(&request).await {
             Ok(gas) => Ok(gas),
             Err(error) => Err(self.refusal(&request, error)),
+        }
+    }
+
+    /// The part of that estimate which pays for posting the transaction to L1; 0 also where the chain has no such thing.
+    ///
+    /// # Errors
+    /// [`chain::Error`] where nobody answers.
+    pub async fn l1_estimate(&self, image: &[u8]) -> Result<u64, chain::Error> {
+        let (to, data) = (self.address, calldata(image).into());
+        let call = INodeInterface::gasEstimateL1ComponentCall { to, contractCreation: false, data };
+        match self.chain.call(NODE_INTERFACE, &call).await {
+            Ok(answer) => Ok(answer.gasEstimateForL1),
+            Err(error) if error.is_temporary() => Err(error),
+            Err(_) => Ok(0),
         }
     }
 

@@ -4,6 +4,8 @@ use crate::{
     Error,
     artifacts::{self, Contract},
     deployment,
+    evaluation::Kept,
+    live::{self, LiveArgs},
     measure::{self, Measured},
     models::{Model, SHIPPED},
     plot, progress,
@@ -25,10 +27,14 @@ const GAS_BUDGET: u64 = 20_000_000_000;
 
 /// Deploy every contract with every model, classify test images by transactions, check every answer, compare the gas.
 ///
-/// Accuracy against gas, which follows from it, is written as frontier.json, frontier.md and frontier.png.
+/// Accuracy against gas, which follows from it, is written as frontier.json, frontier.md and frontier.png. On a live chain,
+/// the contracts that stand there are evaluated, as `inkling evaluate` does it, and put side by side.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:
-  inkling compare --models small,mlp-64-q4 --contracts stylus,yul")]
+#[command(after_help = "Examples:
+  inkling compare --models small,mlp-64-q4 --contracts stylus,yul
+  inkling compare --network sepolia
+  inkling compare --network sepolia --models small \\
+    --deployed stylus=0x00000000000000000000000000000000000a11ce,yul=0x0000000000000000000000000000000000000b0b")]
 pub struct Args {
     /// Shipped models or trained files (*.safetensors), separated by commas.
     #[arg(long, value_name = "MODEL,…", value_delimiter = ',', default_values = SHIPPED)]
@@ -40,15 +46,14 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = SAMPLES,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     samples: u32,
-    /// A contract gets no more images once its transactions have used so much gas.
+    /// A contract on an embedded chain gets no more images once its transactions have used so much gas.
     #[arg(long, value_name = "GAS", default_value_t = GAS_BUDGET)]
     gas_budget: u64,
-    /// Gwei a gas, for the costs in the page; the default is what the embedded chain takes.
+    /// Gwei a gas on an embedded chain, for the costs in the page; the default is what it takes.
     #[arg(long, value_name = "GWEI", value_parser = gwei, default_value = "0.1")]
     gas_price: u64,
-    /// Dollars for an ether, to show costs in both.
-    #[arg(long, value_name = "USD")]
-    eth_price: Option<f64>,
+    #[command(flatten)]
+    live: LiveArgs,
     /// Folder for the reports, compare.* and frontier.*; with other arguments than the default ones, their names say so.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
@@ -88,6 +93,13 @@ impl Args {
 pub async fn run(args: Args) -> Result<(), Error> {
     let models: Vec<Model> =
         args.models.iter().map(|model| Model::open(model)).collect::<Result<_, _>>()?;
+    if args.live.network.is_named() {
+        return run_live(&args, &models).await;
+    }
+    if !args.live.deployed.is_empty() {
+        let message = "--deployed needs the chain: --network or --rpc";
+        return Err(Error::Usage(message.into()));
+    }
     let mut asked = Vec::new();
     for model in &models {
         asked.push((model.clone(), Samples::of(model, None)?));
@@ -95,7 +107,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let samples = args.samples as usize;
     let comparison = compare(asked, &args.contracts, samples, args.gas_budget).await?;
     let frontier = Frontier::of(&comparison);
-    let price = GasPrice { wei: args.gas_price, eth_price: args.eth_price };
+    let price = GasPrice { wei: args.gas_price, eth_price: args.live.ask.eth_price };
 
     let suffix = args.file_suffix(&models);
     let (name, points) = (format!("compare{suffix}"), format!("frontier{suffix}"));
@@ -119,6 +131,35 @@ pub async fn run(args: Args) -> Result<(), Error> {
     for row in &comparison.rows {
         if let Some(first) = row.disagreements.first() {
             let (contract, model) = (row.deployment.contract, &row.deployment.model);
+            let message =
+                format!("{contract} and the reference differ for {model}, test image {first}");
+            return Err(Error::Mismatch(message));
+        }
+    }
+    Ok(())
+}
+
+/// The same of contracts that stand on a live chain.
+async fn run_live(args: &Args, models: &[Model]) -> Result<(), Error> {
+    let samples = args.samples as usize;
+    let compared = live::compare(&args.live, models, &args.contracts, samples, &args.out);
+    let (comparison, frontier, kept) = compared.await?;
+    let name = comparison.file_stem();
+    let png = plot::live(&comparison).map(|plot| plot.png()).transpose()?;
+    let (markdown, html) = (comparison.markdown(&name), comparison.html(&frontier));
+    report::write(&args.out, &name, &comparison, &markdown, png.as_deref(), Some(&html))?;
+    kept.into_iter().try_for_each(Kept::remove)?;
+    match args.json {
+        true => report::print(&format_args!("{:#}", serde_json::json!(comparison))),
+        false => {
+            report::print(&comparison.table().markdown());
+            let png = if png.is_some() { "png," } else { "" };
+            report::print(&format_args!("{}/{name}.{{json,md,{png}html}}", args.out.display()));
+        }
+    }
+    for one in &comparison.evaluations {
+        if let Some(first) = one.disagreements.first() {
+            let (contract, model) = (one.contract, &one.model);
             let message =
                 format!("{contract} and the reference differ for {model}, test image {first}");
             return Err(Error::Mismatch(message));

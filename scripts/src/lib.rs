@@ -36,6 +36,7 @@ pub mod evaluation;
 pub mod exactness;
 pub mod gas;
 pub mod keepalive;
+pub mod live;
 pub mod logging;
 pub mod man;
 pub mod measure;

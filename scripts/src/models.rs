@@ -19,7 +19,7 @@ pub const SHIPPED: [&str; 7] =
 pub const BAKED: [&str; 4] = ["nano", "small", "large", "fashion"];
 
 /// The model that a command takes where none is named.
-pub const DEFAULT: &str = "mlp-64";
+pub const DEFAULT: &str = "small";
 
 /// Where they lie.
 const MODELS_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");

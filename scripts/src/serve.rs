@@ -6,7 +6,7 @@ use crate::{
     artifacts::Contract,
     chain::Connection,
     deployment,
-    models::Model,
+    models::{DEFAULT, Model},
     networks,
     node::{MNEMONIC, interrupted, keys},
     page::{self, Config, Site},
@@ -55,10 +55,10 @@ pub struct Args {
     #[arg(long, value_name = "DIR", requires = "rpc")]
     out: Option<PathBuf>,
     /// Model on the page's own chain: a shipped model or a trained file (*.safetensors).
-    #[arg(long, default_value = "small", conflicts_with = "rpc")]
+    #[arg(long, default_value = DEFAULT)]
     model: String,
     /// Port of the page's own chain; 0 for any that is free.
-    #[arg(long, value_name = "PORT", default_value_t = 8547, conflicts_with = "rpc")]
+    #[arg(long, value_name = "PORT", default_value_t = 8547)]
     node_port: u16,
 }
 

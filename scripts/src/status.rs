@@ -177,7 +177,7 @@ mod tests {
         let model = Model::open(DEFAULT).unwrap();
         let contract = deployment::deploy(&chain, Contract::Stylus, &model).await.unwrap();
         let status = Status::read(&chain, contract.address).await.unwrap();
-        assert_eq!((status.state, status.owner, status.words), ("ready", DEV_ACCOUNT, 825));
+        assert_eq!((status.state, status.owner, status.words), ("ready", DEV_ACCOUNT, 30));
         assert_eq!((status.model.as_deref(), status.model_hash), (Some(DEFAULT), model.hash));
         let program = status.program.clone().unwrap();
         assert_eq!(

@@ -1,7 +1,13 @@
 //! `inkling evaluate` over HTTP: in good time, and stopped and gone on with it gives the same report.
 
-use alloy::primitives::{Address, hex};
-use inkling::{artifacts::Contract, chain::Connection, deployment, models::Model};
+use alloy::primitives::{Address, U256, hex};
+use inkling::{
+    artifacts::Contract,
+    chain::Connection,
+    deployment,
+    models::Model,
+    report::{GasBy, LiveComparison},
+};
 use inkling_devnode::{
     Chain, ChainConfig, Node, arbos,
     server::{self, ServerConfig, ServerHandle},
@@ -30,7 +36,10 @@ struct Deployed {
 
 impl Deployed {
     async fn new(model: &'static str) -> Self {
-        let node = Node::new(Chain::new(ChainConfig::default()));
+        Self::on(Node::new(Chain::new(ChainConfig::default())), model).await
+    }
+
+    async fn on(node: Node, model: &'static str) -> Self {
         let config = ServerConfig { port: 0, ..ServerConfig::default() };
         let server = server::serve(node.clone(), config).await.unwrap();
         let chain = Connection::to_node(node.clone()).await.unwrap();
@@ -41,12 +50,17 @@ impl Deployed {
         Self { node, url, address: done.address, model, _server: server }
     }
 
-    fn evaluate(&self, out: &Path, arguments: &str) -> Command {
+    fn command(&self, name: &str, out: &Path, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
         command.env(KEY, hex::encode(arbos::DEV_PRIVATE_KEY)).stdin(Stdio::null());
-        command.args(["evaluate", "--rpc", &self.url, "--model", self.model, "--out"]).arg(out);
-        command.args(["--address", &self.address.to_string()]).args(arguments.split_whitespace());
+        command.args([name, "--rpc", &self.url, "--out"]).arg(out);
+        command.args(arguments.split_whitespace());
         command
+    }
+
+    fn evaluate(&self, out: &Path, arguments: &str) -> Command {
+        let there = format!("--model {} --address {}", self.model, self.address);
+        self.command("evaluate", out, &format!("{there} {arguments}"))
     }
 
     /// Evaluates until so many lines of answers are written, kills it, and says how many there are.
@@ -139,4 +153,44 @@ async fn no_transaction_is_paid_for_twice() {
     succeeds(&mut deployed.evaluate(stopped.path(), &arguments));
     assert_eq!(deployed.blocks() - before, 300);
     assert_eq!(files(stopped.path()), files(whole.path()));
+}
+
+/// Contracts by their addresses, on a chain that charges for L1: an estimate without that part is somewhat more than what a
+/// transaction takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn contracts_on_a_live_chain_are_compared() {
+    let l1_price = U256::from(1_000_000_000);
+    let node = Node::new(Chain::new(ChainConfig { l1_price, ..ChainConfig::default() }));
+    let deployed = Deployed::on(node, "nano").await;
+    let chain = Connection::to_node(deployed.node.clone()).await.unwrap();
+    let model = Model::open("nano").unwrap();
+    let yul = deployment::deploy(&chain, Contract::Yul, &model).await.unwrap().address;
+    let out = tempfile::tempdir().unwrap();
+    let compared = |arguments: &str| -> LiveComparison {
+        let there = format!("--models nano --deployed stylus={},yul={yul}", deployed.address);
+        let arguments = format!("{there} --samples 20 --json {arguments}");
+        let output = deployed.command("compare", out.path(), &arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let estimated = compared("");
+    let paid = compared(&format!("--private-key-env {KEY} --yes"));
+    let contracts =
+        |of: &LiveComparison| of.evaluations.iter().map(|one| one.contract).collect::<Vec<_>>();
+    assert_eq!(contracts(&estimated), [Contract::Stylus, Contract::Yul]);
+    assert_eq!(contracts(&paid), contracts(&estimated));
+    assert_eq!((estimated.gas_by, paid.gas_by), (GasBy::Estimate, GasBy::Transaction));
+    for (estimated, paid) in estimated.evaluations.iter().zip(&paid.evaluations) {
+        assert_eq!((estimated.correct, estimated.disagreements.len()), (paid.correct, 0));
+        let gas = [estimated, paid].map(|one| one.transaction_gas.unwrap().mean);
+        assert!((gas[1]..gas[1] * 106 / 100).contains(&gas[0]), "{gas:?}");
+        let l1_gas = [estimated, paid].map(|one| one.l1_gas.unwrap().mean);
+        assert!(l1_gas[1] > 10_000 && l1_gas[0] >= l1_gas[1], "{l1_gas:?}");
+        assert!(l1_gas[0] < l1_gas[1] * 3 / 2, "{l1_gas:?}");
+    }
+    let table = estimated.table().markdown();
+    assert!(table.contains("| nano  |      Yul |"), "{table}");
+    let names: Vec<_> = files(out.path()).into_keys().collect();
+    let expected = ["html", "json", "md", "png"].map(|it| format!("compare-412346-nano-20.{it}"));
+    assert_eq!(names, expected.map(OsString::from));
 }

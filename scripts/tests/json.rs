@@ -9,7 +9,9 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 fn root() -> PathBuf {
@@ -59,10 +61,15 @@ fn check(command: &str, printed: &Value) {
     assert!(untold.is_empty(), "{command}: not in docs/json.md: {untold:?}");
 }
 
-fn inkling(arguments: &str) -> Value {
+fn command(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
     command.env("INKLING_TEST_JSON_KEY", arbos::DEV_PRIVATE_KEY.to_string());
-    let output = command.args(arguments.split_whitespace()).output().unwrap();
+    command.args(arguments.split_whitespace());
+    command
+}
+
+fn inkling(arguments: &str) -> Value {
+    let output = command(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments}: {said}");
     serde_json::from_slice(&output.stdout).unwrap()
@@ -78,9 +85,33 @@ async fn commands_print_what_the_page_says() {
     let account = "--private-key-env INKLING_TEST_JSON_KEY";
     let folder = tempfile::tempdir().unwrap();
 
-    let deploy = format!("deploy --model nano {chain} {account}");
-    let deployed = inkling(&format!("{deploy} --deployments {}", folder.path().display()));
+    let records = folder.path().display();
+    let deploy = format!("deploy --model nano {chain} {account} --deployments {records}");
+    check("deploy --dry-run", &inkling(&format!("{deploy} --dry-run")));
+
+    // While no block is made, a deployment waits for one.
+    node.chain().set_automine(false);
+    let written = |name: &str| {
+        let text = fs::read(folder.path().join(format!("412346/nano-stylus.{name}")));
+        text.ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok())
+    };
+    let mut under_way = command(&deploy);
+    under_way.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut under_way = under_way.spawn().unwrap();
+    let journal = loop {
+        match written("journal.json") {
+            Some(journal) => break journal,
+            None => thread::sleep(Duration::from_millis(5)),
+        }
+        assert!(under_way.try_wait().unwrap().is_none(), "it ended by itself");
+    };
+    check("A deployment's journal", &journal);
+    node.chain().set_automine(true);
+    node.chain().mine();
+    let output = under_way.wait_with_output().unwrap();
+    let deployed = serde_json::from_slice(&output.stdout).unwrap();
     check("deploy", &deployed);
+    check("A deployment's record", &written("json").unwrap());
     let there = format!("{chain} --address {}", deployed["address"].as_str().unwrap());
 
     let status = inkling(&format!("status {there}"));
@@ -106,11 +137,10 @@ async fn commands_print_what_the_page_says() {
 
     let classified = inkling(&format!("classify 0 --model nano {there}"));
     check("classify", &classified);
-    let out = folder.path().display();
-    check(
-        "evaluate",
-        &inkling(&format!("evaluate --model nano --samples 100 --out {out} {there}")),
-    );
+    let evaluate = format!("evaluate --model nano --samples 100 --out {records} {there}");
+    check("evaluate", &inkling(&evaluate));
+    let compare = format!("compare --deployments {records} --out {records} --samples 5 {chain}");
+    check("compare on a live chain", &inkling(&compare));
 }
 
 /// What takes too long to run is in the repository, as the same command wrote it.

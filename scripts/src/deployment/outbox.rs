@@ -26,6 +26,16 @@ const fn raised(fee: u128) -> u128 {
     fee + fee / 4 + 1
 }
 
+/// A transaction that is to be sent.
+pub(crate) struct Outgoing {
+    /// The step that it belongs to.
+    pub(crate) step: String,
+    /// What it does.
+    pub(crate) request: Request,
+    /// Of an upload: index of its first chunk, and how many.
+    pub(crate) chunks: Option<(u32, u32)>,
+}
+
 /// Sends a deployment's transactions.
 pub(crate) struct Outbox<'a> {
     chain: &'a Connection,
@@ -59,20 +69,17 @@ impl<'a> Outbox<'a> {
         request: &Request,
         chunks: Option<(u32, u32)>,
     ) -> Result<(), Error> {
-        self.send_all(vec![(step.into(), request.clone(), chunks)]).await
+        self.send_all(vec![Outgoing { step: step.into(), request: request.clone(), chunks }]).await
     }
 
-    /// The same of several, each with its step and its chunks; all are written down before the first is sent.
+    /// The same of several, all of which are written down before the first is sent.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub(crate) async fn send_all(
-        &mut self,
-        requests: Vec<(String, Request, Option<(u32, u32)>)>,
-    ) -> Result<(), Error> {
+    pub(crate) async fn send_all(&mut self, outgoing: Vec<Outgoing>) -> Result<(), Error> {
         let (chain, patience) = (self.chain, self.patience);
         let mut limits = Vec::new();
-        for (_, request, _) in &requests {
+        for Outgoing { request, .. } in &outgoing {
             limits.push(match request.gas {
                 Some(gas) => gas,
                 None => patience.ask(request.what, || chain.estimate(request)).await?,
@@ -81,9 +88,8 @@ impl<'a> Outbox<'a> {
         let price = patience.ask("eth_gasPrice", || chain.gas_price()).await?;
         let first = self.next_nonce().await?;
         let (mut entries, mut names) = (Vec::new(), Vec::new());
-        for (nonce, ((step, request, chunks), gas)) in
-            (first..).zip(requests.into_iter().zip(limits))
-        {
+        for (nonce, (outgoing, gas)) in (first..).zip(outgoing.into_iter().zip(limits)) {
+            let Outgoing { step, request, chunks } = outgoing;
             // Arbitrum charges the base fee whatever is offered, and gives back what is left of the limit: twice the fee and
             // a twentieth more gas survive what changes until it is executed.
             let signed = chain.sign(&request, gas + gas / 20, nonce, 2 * price).await?;

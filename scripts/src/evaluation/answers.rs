@@ -60,8 +60,10 @@ pub struct Answer {
     pub digit: u8,
     /// The logits.
     pub logits: Vec<i32>,
-    /// Gas of the transaction or of its estimate, if either was made.
+    /// Gas of the transaction or of its estimate, if either was made, less what pays for L1.
     pub gas: Option<u64>,
+    /// Gas that pays for posting it to L1.
+    pub l1_gas: u64,
 }
 
 /// Answers about the first images.
@@ -97,14 +99,19 @@ impl Answers {
         })?;
         let text = io::read_to_string(&file).map_err(failed)?;
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let lines: Vec<&str> = text[..whole].lines().collect();
+        let (head, lines) = match lines.split_first() {
+            Some((head, lines)) if !lines.is_empty() => (head, lines),
+            // Nothing was answered: what was to be asked does not matter.
+            _ => {
+                file.set_len(0).map_err(failed)?;
+                append(&mut file, &[&subject]).map_err(failed)?;
+                return Ok(Self { subject, answers: Vec::new(), file: Some((path.into(), file)) });
+            }
+        };
         if whole < text.len() {
             file.set_len(whole as u64).map_err(failed)?;
         }
-        let mut lines = text[..whole].lines();
-        let Some(head) = lines.next() else {
-            append(&mut file, &[&subject]).map_err(failed)?;
-            return Ok(Self { subject, answers: Vec::new(), file: Some((path.into(), file)) });
-        };
         let known: Subject = serde_json::from_str(head).map_err(wrong)?;
         if let Some(what) = known.difference(&subject) {
             return Err(Error::Usage(format!(
@@ -112,7 +119,8 @@ impl Answers {
                 path.display()
             )));
         }
-        let answers = lines.map(serde_json::from_str).collect::<Result<Vec<Answer>, _>>();
+        let answers =
+            lines.iter().map(|line| serde_json::from_str(line)).collect::<Result<Vec<Answer>, _>>();
         let mut answers = answers.map_err(wrong)?;
         answers.truncate(known.samples);
         Ok(Self { subject: known, answers, file: Some((path.into(), file)) })
@@ -179,7 +187,7 @@ mod tests {
     }
 
     fn answer(digit: u8) -> Answer {
-        Answer { digit, logits: vec![-1, 2], gas: Some(30_000) }
+        Answer { digit, logits: vec![-1, 2], gas: Some(30_000), l1_gas: 0 }
     }
 
     #[test]
@@ -213,11 +221,13 @@ mod tests {
     fn another_evaluation_and_damage_are_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("it");
-        drop(Answers::open(&path, subject()).unwrap());
-        let other = Subject { gas_by: GasBy::Call, ..subject() };
-        let error = Answers::open(&path, other).unwrap_err().to_string();
+        let other = || Subject { gas_by: GasBy::Call, ..subject() };
+        drop(Answers::open(&path, other()).unwrap());
+        // Nothing was answered, so it can be about something else.
+        Answers::open(&path, subject()).unwrap().extend(vec![answer(3)]).unwrap();
+        let error = Answers::open(&path, other()).unwrap_err().to_string();
         assert!(error.contains("its gas is by estimates, not by calls"), "{error}");
-        fs::write(&path, "{\"chain\n").unwrap();
+        fs::write(&path, "{\"chain\n{}\n").unwrap();
         let error = Answers::open(&path, subject()).unwrap_err();
         assert!(matches!(error, Error::Io { .. }), "{error}");
     }

@@ -16,12 +16,33 @@ pub(super) struct Asker<'a> {
     classifier: &'a Classifier,
     /// Images of a `classifyBatch`: as many as are asked about at once, until one takes more gas than a call gets.
     at_once: AtomicUsize,
-    estimates: bool,
+    estimates: Estimates,
+}
+
+/// Which estimates are made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Estimates {
+    None,
+    /// The chain charges nothing for posting to L1.
+    Whole,
+    /// Gas for L1, too.
+    Parts,
 }
 
 impl<'a> Asker<'a> {
-    pub(super) fn new(classifier: &'a Classifier, batch: NonZeroUsize, estimates: bool) -> Self {
-        Self { classifier, at_once: batch.get().into(), estimates }
+    /// # Errors
+    /// [`Error`] where nobody answers.
+    pub(super) async fn new(
+        classifier: &'a Classifier,
+        batch: NonZeroUsize,
+        estimates: bool,
+    ) -> Result<Self, Error> {
+        let estimates = match estimates {
+            false => Estimates::None,
+            true if classifier.l1_estimate(&[0; 400]).await? == 0 => Estimates::Whole,
+            true => Estimates::Parts,
+        };
+        Ok(Self { classifier, at_once: batch.get().into(), estimates })
     }
 
     /// Digits, logits and, where they are wanted, estimates of these images, the first of which has the index `first`.
@@ -33,14 +54,19 @@ impl<'a> Asker<'a> {
         let mut answers = Vec::new();
         for ((index, image), digit) in (first..).zip(images).zip(digits) {
             let logits = self.classifier.logits(image).await.map_err(classifier::Error::from)?;
-            let gas = match self.estimates {
-                true => {
+            let (gas, l1_gas) = match self.estimates {
+                Estimates::None => (None, 0),
+                estimates => {
                     let gas = self.classifier.estimate(image).await;
-                    Some(gas.map_err(|error| Error::of_sample(index, error))?)
+                    let gas = gas.map_err(|error| Error::of_sample(index, error))?;
+                    let l1_gas = match estimates {
+                        Estimates::Parts => self.classifier.l1_estimate(image).await?,
+                        _ => 0,
+                    };
+                    (Some(gas.saturating_sub(l1_gas)), l1_gas)
                 }
-                false => None,
             };
-            answers.push(Answer { digit, logits, gas });
+            answers.push(Answer { digit, logits, gas, l1_gas });
             // An embedded chain answers without ever waiting: this is where a task can be stopped.
             tokio::task::yield_now().await;
         }
@@ -86,7 +112,7 @@ mod tests {
             image[..320].fill(ink);
             image
         });
-        let asker = Asker::new(&classifier, NonZeroUsize::new(4).unwrap(), false);
+        let asker = Asker::new(&classifier, NonZeroUsize::new(4).unwrap(), false).await.unwrap();
         let answers = asker.ask(0, &images).await.unwrap();
         assert_eq!(answers.len(), 5);
         for (image, answer) in images.iter().zip(&answers) {

@@ -137,6 +137,10 @@ pub async fn evaluate(
     folder: &Path,
 ) -> Result<(Evaluation, Kept), Error> {
     let chain = &classifier.chain;
+    let gas_by = args.gas_by(chain);
+    if gas_by == GasBy::Transaction && chain.sender().is_none() {
+        return Err(crate::chain::Error::NoKey("classify(bytes)").into());
+    }
     let subject = Subject {
         chain_id: chain.chain_id(),
         address: classifier.address,
@@ -144,7 +148,7 @@ pub async fn evaluate(
         model: model.name.clone(),
         model_hash: model.hash,
         samples: samples.images.len(),
-        gas_by: args.gas_by(chain),
+        gas_by,
         gas_price_wei: chain.gas_price().await?.try_into().unwrap_or(u64::MAX),
     };
     let mut kept = Kept::new(folder, subject, chain)?;
@@ -195,7 +199,7 @@ async fn complete(
     };
     let bar = progress::bar(images.len(), "classifying");
     bar.inc(done as u64);
-    let asker = Asker::new(classifier, args.batch, gas_by == GasBy::Estimate);
+    let asker = Asker::new(classifier, args.batch, gas_by == GasBy::Estimate).await?;
     let size = args.batch.get();
     let batches = images[done..].chunks(size).enumerate();
     let batches = batches.map(|(batch, images)| (done + batch * size, images));
@@ -209,7 +213,9 @@ async fn complete(
         let mut answers = answers?;
         if gas_by == GasBy::Transaction {
             let gas = pay::pay(classifier, &mut kept.journal, first, images, gas_limit).await?;
-            answers.iter_mut().zip(gas).for_each(|(answer, gas)| answer.gas = Some(gas));
+            for (answer, (gas, l1_gas)) in answers.iter_mut().zip(gas) {
+                (answer.gas, answer.l1_gas) = (Some(gas), l1_gas);
+            }
         }
         kept.answers.extend(answers)?;
         kept.journal.change(Vec::clear)?;
@@ -225,9 +231,6 @@ async fn agreed(classifier: &Classifier, images: &[Image], args: &AskArgs) -> Re
     let limit = classifier.gas_limit(images).await?;
     if chain.is_embedded() || images.is_empty() {
         return Ok(limit);
-    }
-    if chain.sender().is_none() {
-        return Err(crate::chain::Error::NoKey("classify(bytes)").into());
     }
     let (price, balance) = (chain.gas_price().await?, chain.balance().await?);
     let most = U256::from(limit) * U256::from(images.len()) * U256::from(price);
@@ -257,12 +260,12 @@ fn summary(
     let classes = model.network.header().classes().max(10);
     let mut confusion = vec![vec![0; classes]; classes];
     let (mut disagreements, mut misread) = (Vec::new(), Vec::new());
-    let (mut transaction, mut execution) = (Vec::new(), Vec::new());
+    let (mut transaction, mut execution, mut l1) = (Vec::new(), Vec::new(), Vec::new());
     let images = samples.images.iter().zip(&samples.labels).zip(expected);
     for (index, (answer, ((image, &label), expected))) in
         answers.all().iter().zip(images).enumerate()
     {
-        let Answer { digit, logits, gas } = answer;
+        let Answer { digit, logits, gas, l1_gas } = answer;
         if logits != expected || usize::from(*digit) != argmax(expected) {
             disagreements.push(index);
         }
@@ -277,6 +280,7 @@ fn summary(
             let paid = Paid::of(*gas, &classifier::calldata(image));
             transaction.push(paid.transaction);
             execution.push(paid.execution);
+            l1.push(*l1_gas);
         }
     }
     let told = !transaction.is_empty();
@@ -297,6 +301,7 @@ fn summary(
         misread,
         transaction_gas: told.then(|| Stats::of(&transaction)),
         execution_gas: told.then(|| Stats::of(&execution)),
+        l1_gas: told.then(|| Stats::of(&l1)),
         histogram: told.then(|| Histogram::of(&transaction)),
         gas_price_wei: subject.gas_price_wei,
         eth_price: None,

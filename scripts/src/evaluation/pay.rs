@@ -3,7 +3,12 @@
 use crate::{
     Error,
     classifier::Classifier,
-    deployment::{self, journal::Journal, outbox::Outbox, patience::Patience},
+    deployment::{
+        self,
+        journal::{Entry, Journal},
+        outbox::{Outbox, Outgoing},
+        patience::Patience,
+    },
     samples::Image,
 };
 
@@ -12,8 +17,8 @@ fn step(index: usize) -> String {
     format!("classification of test image {index}")
 }
 
-/// Classifies images, the first of which has the index `first`, by transactions, and says what gas each took. What the
-/// journal knows of already is not sent again.
+/// Classifies images, the first of which has the index `first`, by transactions, and says what gas each took, and what of it
+/// paid for L1. What the journal knows of already is not sent again.
 ///
 /// # Errors
 /// [`Error::Sample`] where one needs more gas than a transaction gets; [`Error::Deployment`] with what else went wrong.
@@ -23,7 +28,7 @@ pub(super) async fn pay(
     first: usize,
     images: &[Image],
     gas_limit: u64,
-) -> Result<Vec<u64>, Error> {
+) -> Result<Vec<(u64, u64)>, Error> {
     let mut outbox = Outbox::new(&classifier.chain, journal, Patience::of(&classifier.chain));
     outbox.recheck().await?;
     loop {
@@ -31,23 +36,25 @@ pub(super) async fn pay(
             return Err(reason(classifier, first, images, error).await);
         }
         let gas = (first..).take(images.len()).map(|index| gas(outbox.journal, index));
-        let gas: Vec<Option<u64>> = gas.collect();
+        let gas: Vec<Option<(u64, u64)>> = gas.collect();
         if let Some(gas) = gas.iter().copied().collect() {
             return Ok(gas);
         }
         let missing = (first..).zip(images).zip(gas).filter(|(_, gas)| gas.is_none());
         let missing = missing.map(|((index, image), _)| {
-            (step(index), classifier.request(image, Some(gas_limit)), None)
+            let request = classifier.request(image, Some(gas_limit));
+            Outgoing { step: step(index), request, chunks: None }
         });
         outbox.send_all(missing.collect()).await?;
     }
 }
 
-/// Gas of the transaction of an image that is in a block.
-fn gas(journal: &Journal, index: usize) -> Option<u64> {
+/// Gas of the transaction of an image that is in a block, and what beside it paid for L1.
+fn gas(journal: &Journal, index: usize) -> Option<(u64, u64)> {
     let step = step(index);
-    let mut entries = journal.entries().iter().filter(|entry| entry.step == step);
-    entries.find_map(|entry| entry.mined().filter(|mined| mined.success).map(|mined| mined.gas))
+    let entries = journal.entries().iter().filter(|entry| entry.step == step);
+    let mut mined = entries.filter_map(Entry::mined).filter(|mined| mined.success);
+    mined.next().map(|mined| (mined.gas, mined.l1_gas))
 }
 
 /// Why a transaction failed: mostly, it needed more gas than there is.

@@ -8,6 +8,7 @@ mod comparison;
 mod evaluation;
 mod frontier;
 mod histogram;
+mod live;
 mod picture;
 mod png;
 mod svg;
@@ -18,6 +19,7 @@ pub use comparison::comparison;
 pub use evaluation::evaluation;
 pub use frontier::frontier;
 pub use histogram::histogram;
+pub use live::live;
 pub use picture::{Anchor, At, Picture, Shape};
 
 use crate::report::thousands;

@@ -4,7 +4,7 @@ use super::table::{Table, percent, round_step, thousands};
 use crate::{artifacts::Contract, gas::Stats};
 use alloy::primitives::{Address, B256};
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use std::fmt;
 
 /// The result of `inkling evaluate`.
@@ -37,11 +37,14 @@ pub struct Evaluation {
     /// How often digit `[row]` was taken for `[column]`.
     pub confusion: Vec<Vec<u32>>,
     /// Images whose digit the contract got wrong.
+    #[serde(serialize_with = "a_line_each")]
     pub misread: Vec<Misread>,
-    /// Gas of the whole transaction; `None`, as the next two, with [`GasBy::Call`].
+    /// Gas of the whole transaction; `None`, as the next three, with [`GasBy::Call`].
     pub transaction_gas: Option<Stats>,
     /// The same less 21,000 and the calldata.
     pub execution_gas: Option<Stats>,
+    /// Gas beside it that pays for posting to L1; 0 on a chain that charges nothing for it.
+    pub l1_gas: Option<Stats>,
     /// Transaction gas in classes of equal width.
     pub histogram: Option<Histogram>,
     /// Wei a gas, on that chain when the evaluation began.
@@ -94,6 +97,13 @@ pub struct Histogram {
     pub width: u64,
     /// Figures in each class.
     pub counts: Vec<u32>,
+}
+
+/// Also where the report is written with a line for each value.
+fn a_line_each<S: Serializer>(misread: &[Misread], serializer: S) -> Result<S::Ok, S::Error> {
+    let lines = misread.iter().map(serde_json::value::to_raw_value);
+    let lines = lines.collect::<Result<Vec<_>, _>>().map_err(S::Error::custom)?;
+    serializer.collect_seq(lines)
 }
 
 impl Histogram {
@@ -179,7 +189,12 @@ impl Evaluation {
             _ => "gas (estimate)",
         };
         let mut rows = Vec::new();
-        for (name, stats) in [(kind, self.transaction_gas), ("execution gas", self.execution_gas)] {
+        let l1_gas = self.l1_gas.filter(|gas| gas.max > 0);
+        for (name, stats) in [
+            (kind, self.transaction_gas),
+            ("execution gas", self.execution_gas),
+            ("gas for L1", l1_gas),
+        ] {
             if let Some(stats) = stats {
                 rows.push([vec![name.to_owned()], gas(stats).to_vec()].concat());
             }
@@ -239,6 +254,7 @@ mod tests {
             misread: vec![Misread { image: 3, label: 1, digit: 0, logits: vec![5, -5] }],
             transaction_gas: Some(Stats { min: 1, mean: 2_000, max: 3_000 }),
             execution_gas: Some(Stats { min: 1, mean: 2, max: 3 }),
+            l1_gas: Some(Stats::of(&[0])),
             histogram: Some(Histogram::of(&[1, 3_000])),
             gas_price_wei: 100_000_000,
             eth_price: Some(3_000.0),
@@ -269,7 +285,10 @@ Confusion matrix (row: the digit, column: the contract's answer):
         assert_eq!(all.file_stem(), "evaluate-m");
         let there = Evaluation { address: Some(Address::ZERO), ..all };
         assert_eq!(there.file_stem(), "evaluate-m-stylus-10000-412346");
-        let json = serde_json::to_string(&evaluation).unwrap();
+        let json = serde_json::to_string_pretty(&evaluation).unwrap();
+        let line = r#"    {"image":3,"label":1,"digit":0,"logits":[5,-5]}"#;
+        assert!(json.lines().any(|other| other == line), "{json}");
+        assert_eq!(serde_json::json!(evaluation)["misread"][0]["logits"][1], -5);
         assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), evaluation);
     }
 }

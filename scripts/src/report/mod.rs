@@ -8,6 +8,7 @@ mod evaluation;
 mod exactness;
 mod frontier;
 mod html;
+mod live;
 mod profile;
 mod table;
 
@@ -19,6 +20,7 @@ pub use evaluation::{Evaluation, GasBy, Histogram, Misread};
 pub use exactness::{Exactness, ExactnessRow};
 pub use frontier::{Frontier, Point};
 pub use html::GasPrice;
+pub use live::LiveComparison;
 pub use profile::{Part, Profile};
 pub use table::{Table, percent, round_step, thousands};
 

@@ -42,8 +42,15 @@ impl Evaluation {
         Ok(page(&self.title(), &introduction, &sections))
     }
 
-    fn price(&self) -> GasPrice {
+    /// What gas cost there.
+    pub(in crate::report) fn price(&self) -> GasPrice {
         GasPrice { wei: self.gas_price_wei, eth_price: self.eth_price }
+    }
+
+    /// Gas that one image is paid for, on average: also that for posting it to L1.
+    pub(in crate::report) fn cost_gas(&self) -> Option<u64> {
+        let l1_gas = self.l1_gas.map_or(0, |gas| gas.mean);
+        self.transaction_gas.map(|gas| gas.mean + l1_gas)
     }
 
     fn summary(&self) -> Markup {
@@ -123,19 +130,23 @@ impl Evaluation {
 
     fn cost(&self) -> Markup {
         let free = "To ask by `eth_call` costs nothing.";
-        let Some(gas) = self.transaction_gas else {
+        let Some((gas, cost)) = self.transaction_gas.zip(self.cost_gas()) else {
             return html! { p { (prose(free)) " What it takes in a transaction was not asked." } };
         };
         let price = self.price();
-        let rows = [
+        let mut rows = vec![
             ("one image, least", gas.min),
             ("one image, mean", gas.mean),
             ("one image, most", gas.max),
-            ("1,000 images, a transaction each", gas.mean.saturating_mul(1_000)),
         ];
-        let rows = rows.map(|(name, gas)| {
+        if cost > gas.mean {
+            rows.push(("one image, mean, and posting it to L1", cost));
+        }
+        rows.push(("1,000 images, a transaction each", cost.saturating_mul(1_000)));
+        let rows = rows.into_iter().map(|(name, gas)| {
             [vec![name.into(), thousands(gas)], price.cells(gas, U256::ZERO)].concat()
         });
+        let rows: Vec<_> = rows.collect();
         let header = [vec!["", "gas"], price.header()].concat();
         let caption = match price.wei {
             0 => "What a classification costs".into(),
@@ -189,6 +200,7 @@ mod tests {
             misread: vec![Misread { image: 3, label: 1, digit: 0, logits: vec![5, -5] }],
             transaction_gas: Some(gas),
             execution_gas: Some(gas),
+            l1_gas: Some(Stats::of(&[0])),
             histogram: Some(Histogram::of(&[50_000, 70_000])),
             gas_price_wei: 100_000_000,
             eth_price: Some(3_000.0),

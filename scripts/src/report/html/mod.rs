@@ -6,6 +6,7 @@
 mod comparison;
 mod confusion;
 mod evaluation;
+mod live;
 mod misread;
 
 use super::{Table, table::thousands};
@@ -32,13 +33,13 @@ pub struct GasPrice {
 
 impl GasPrice {
     /// Names of the columns that [`GasPrice::cells`] fills.
-    fn header(self) -> Vec<&'static str> {
+    pub(super) fn header(self) -> Vec<&'static str> {
         let (ether, usd) = (self.wei > 0, self.wei > 0 && self.eth_price.is_some());
         ether.then_some("ether").into_iter().chain(usd.then_some("USD")).collect()
     }
 
     /// What so much gas costs, and `more` wei; a cell for each column.
-    fn cells(self, gas: u64, more: U256) -> Vec<String> {
+    pub(super) fn cells(self, gas: u64, more: U256) -> Vec<String> {
         if self.wei == 0 {
             return Vec::new();
         }
