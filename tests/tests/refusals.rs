@@ -7,10 +7,15 @@ use inkling_tests::{
     Deployed, STRANGER,
     deploys::Deploys,
     proxy::{Fault, Proxy},
-    served::{Served, said, stdout},
+    served::{Served, available, limited, said, stdout},
 };
 use serde_json::Value;
-use std::{fs, process::Output, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
 
 const SEND: &str = "eth_sendRawTransaction";
 
@@ -115,6 +120,39 @@ fn a_model_that_the_program_does_not_hold() {
     assert_eq!(Model::open(path.to_str().unwrap()).unwrap().name, "large");
     let model = format!("--contract stylus-baked --model {}", path.display());
     refuses(&served, &Deploys::new(&model), &[], &["the model baked into it has the hash"]);
+}
+
+/// On a terminal the plan is asked about; `script`, of util-linux, is one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_is_carried_out_if_it_is_agreed_to() {
+    let there = Command::new("script").arg("--version").output().is_ok();
+    if !available(there, "script", "apt install bsdutils") {
+        return;
+    }
+    for (answer, code, blocks) in [("n\n", 4, 0), ("\n", 4, 0), ("y\n", 0, 4)] {
+        let (served, deploys) = (served(ChainConfig::default()), Deploys::new("--model nano"));
+        let deploy = deploys.command(&served.url, "it");
+        let words = [deploy.get_program()].into_iter().chain(deploy.get_args());
+        let words = words.filter_map(|word| word.to_str()).filter(|word| *word != "--yes");
+        let line = words.collect::<Vec<_>>().join(" ");
+        let mut terminal = limited("script");
+        terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        let variables = deploy.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        terminal.envs(variables).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = terminal.spawn().expect("it can be started");
+        let mut input = process.stdin.take().expect("it is piped");
+        input.write_all(answer.as_bytes()).expect("it reads");
+        let output = process.wait_with_output().expect("it ends");
+        let text = said(&output);
+        assert!(text.contains("Send 4 transactions for about 0.00085"), "{text}");
+        assert_eq!(
+            (output.status.code(), served.node.read().number()),
+            (Some(code), blocks),
+            "{text}"
+        );
+        drop(input);
+    }
 }
 
 /// On a chain that charges for L1, the preview of the same command is within 3 % of what is paid; and nothing is sent for
