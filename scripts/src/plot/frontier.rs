@@ -38,6 +38,13 @@ struct Line<'a> {
 
 /// Draws the frontier.
 pub fn frontier(frontier: &Frontier) -> Picture {
+    let subtitle = "Mean gas of whole transactions, Stylus cached; accuracy on all 10,000 test images; close \
+                    lines are drawn apart";
+    points(frontier, subtitle)
+}
+
+/// The points, and under the title what they are.
+pub(super) fn points(frontier: &Frontier, subtitle: &str) -> Picture {
     let mut sets: Vec<&str> = Vec::new();
     for point in &frontier.points {
         if !sets.contains(&&point.data[..]) {
@@ -55,8 +62,6 @@ pub fn frontier(frontier: &Frontier) -> Picture {
         LEFT + (share * f64::from(RIGHT - LEFT)).round() as i32
     };
     let mut picture = Picture::new("Accuracy against gas", (WIDTH, bottom.max(TOP) + 70));
-    let subtitle = "Mean gas of whole transactions, Stylus cached; accuracy on all 10,000 test images; close \
-                    lines are drawn apart";
     picture.text(subtitle, (40, 72), 16, Colour::Muted, Anchor::Start);
     legend(&mut picture, frontier);
     let mut top = TOP;
@@ -223,6 +228,9 @@ fn legend(picture: &mut Picture, frontier: &Frontier) {
         mark(picture, contract, (left, ROW));
         picture.text(&label, (left + 14, ROW), 16, Colour::Ink, Anchor::Start);
         left += 34 + 9 * label.chars().count() as i32;
+    }
+    if frontier.points.iter().all(|point| point.floor.is_none()) {
+        return;
     }
     picture.rectangle((left - 1, ROW - 10), (left + 1, ROW + 10), Colour::Ink);
     let floor = "floor: 21,000, calldata, 2,100 a slot";

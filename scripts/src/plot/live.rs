@@ -1,12 +1,23 @@
-//! The gas of contracts on a live chain, as bars.
+//! Contracts on a live chain: their gas as bars, and beside their accuracy.
 
-use super::{Bar, Group, Picture, bars};
+use super::{Bar, Group, Picture, bars, frontier};
 use crate::{
     networks,
-    report::{LiveComparison, thousands},
+    report::{Frontier, LiveComparison, thousands},
 };
 
-/// Draws it: each contract's mean, and least and most; `None` where no gas is known.
+/// Draws accuracy against gas.
+pub fn live_frontier(comparison: &LiveComparison, points: &Frontier) -> Picture {
+    let LiveComparison { chain_id, samples, gas_by, .. } = comparison;
+    let subtitle = format!(
+        "On {}: mean gas of {gas_by}, and accuracy, of the first {} test images; close lines are drawn apart",
+        networks::name(*chain_id),
+        thousands(*samples as u64)
+    );
+    frontier::points(points, &subtitle)
+}
+
+/// Draws the gas: each contract's mean, and least and most; `None` where no gas is known.
 pub fn live(comparison: &LiveComparison) -> Option<Picture> {
     let mut groups: Vec<Group> = Vec::new();
     for one in &comparison.evaluations {

@@ -19,7 +19,7 @@ pub use comparison::comparison;
 pub use evaluation::evaluation;
 pub use frontier::frontier;
 pub use histogram::histogram;
-pub use live::live;
+pub use live::{live, live_frontier};
 pub use picture::{Anchor, At, Picture, Shape};
 
 use crate::report::thousands;

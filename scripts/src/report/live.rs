@@ -65,7 +65,6 @@ impl LiveComparison {
         let header = [
             "model",
             "contract",
-            "address",
             "accuracy",
             "agree",
             "cached",
@@ -76,7 +75,8 @@ impl LiveComparison {
             "÷ least",
             "L1",
         ];
-        let header: Vec<&str> = header.into_iter().chain(price.header()).collect();
+        let header = header.into_iter().chain(price.header()).chain(["address"]);
+        let header: Vec<&str> = header.collect();
         let row = |one: &Evaluation| {
             let gas = one.transaction_gas;
             let figure = |number: Option<u64>| number.map_or(NONE.into(), thousands);
@@ -92,7 +92,6 @@ impl LiveComparison {
             let mut cells = vec![
                 one.model.clone(),
                 one.contract.to_string(),
-                one.address.map_or(NONE.into(), |address| address.to_string()),
                 percent(one.correct, one.samples),
                 percent(agree, one.samples),
                 cached.into(),
@@ -106,7 +105,8 @@ impl LiveComparison {
             if let Some(gas) = one.cost_gas() {
                 cells.extend(one.price().cells(gas, U256::ZERO));
             }
-            cells.resize(header.len(), NONE.into());
+            cells.resize(header.len() - 1, NONE.into());
+            cells.push(one.address.map_or(NONE.into(), |address| address.to_string()));
             cells
         };
         let rows: Vec<_> = self.evaluations.iter().map(row).collect();

@@ -14,7 +14,8 @@ impl LiveComparison {
         let mut sections = vec![section("Contracts", &figures)];
         if let Some(gas) = plot::live(self) {
             sections.push(section("Gas", &plot(&gas)));
-            sections.push(section("Accuracy against gas", &plot(&plot::frontier(frontier))));
+            sections
+                .push(section("Accuracy against gas", &plot(&plot::live_frontier(self, frontier))));
         }
         let introduction = html! { p { (prose(&self.introduction())) } };
         page(&self.title(), &introduction, &sections)
