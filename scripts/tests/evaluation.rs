@@ -136,21 +136,22 @@ async fn ten_thousand_images_in_a_minute_also_if_it_is_stopped() {
 async fn no_transaction_is_paid_for_twice() {
     let deployed = Deployed::new("nano").await;
     let [whole, stopped] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let unagreed = format!("--samples 300 --batch 16 --private-key-env {KEY}");
+    let unagreed = format!("--samples 300 --private-key-env {KEY}");
     let before = deployed.blocks();
     let refused = deployed.evaluate(whole.path(), &unagreed).output().unwrap();
     assert_eq!((refused.status.code(), deployed.blocks()), (Some(2), before));
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(said.contains("300 transactions of at most") && said.contains("--yes"), "{said}");
 
-    let arguments = format!("{unagreed} --yes");
-    succeeds(&mut deployed.evaluate(whole.path(), &arguments));
+    let arguments = |batch: usize| format!("{unagreed} --yes --batch {batch}");
+    succeeds(&mut deployed.evaluate(whole.path(), &arguments(32)));
     assert_eq!(deployed.blocks() - before, 300);
     let before = deployed.blocks();
-    for lines in [1, 40, 130, 260] {
-        deployed.killed(stopped.path(), &arguments, lines);
+    // With smaller batches than before, too, of which the journal holds several.
+    for (batch, lines) in [(16, 1), (32, 40), (5, 130), (32, 250), (3, 280)] {
+        deployed.killed(stopped.path(), &arguments(batch), lines);
     }
-    succeeds(&mut deployed.evaluate(stopped.path(), &arguments));
+    succeeds(&mut deployed.evaluate(stopped.path(), &arguments(4)));
     assert_eq!(deployed.blocks() - before, 300);
     assert_eq!(files(stopped.path()), files(whole.path()));
 }

@@ -4,7 +4,7 @@
 //! for their answers at the same time; what comes back is kept in the order of the images. Transactions go out by the same
 //! outbox as those of a deployment, a batch after the other, each written down before it is sent.
 //!
-//! * [`ask`](mod@ask): the requests; [`pay`](mod@pay): the transactions;
+//! * `ask`: the requests; `pay`: the transactions;
 //! * [`answers`]: what came back, in a file, so that nothing is asked or paid for twice.
 
 pub mod answers;
@@ -218,7 +218,7 @@ async fn complete(
             }
         }
         kept.answers.extend(answers)?;
-        kept.journal.change(Vec::clear)?;
+        pay::forget(&mut kept.journal, first, images.len())?;
         bar.inc(images.len() as u64);
     }
     bar.finish_and_clear();

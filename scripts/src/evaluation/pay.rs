@@ -49,6 +49,16 @@ pub(super) async fn pay(
     }
 }
 
+/// Takes out of the journal what is in the answers: `count` images from `first` on. Others may be there, of a process that
+/// paid for more of them at once.
+///
+/// # Errors
+/// [`Error::Deployment`] where the journal cannot be written.
+pub(super) fn forget(journal: &mut Journal, first: usize, count: usize) -> Result<(), Error> {
+    let steps: Vec<String> = (first..first + count).map(step).collect();
+    Ok(journal.change(|entries| entries.retain(|entry| !steps.contains(&entry.step)))?)
+}
+
 /// Gas of the transaction of an image that is in a block, and what beside it paid for L1.
 fn gas(journal: &Journal, index: usize) -> Option<(u64, u64)> {
     let step = step(index);
