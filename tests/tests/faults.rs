@@ -1,12 +1,13 @@
 //! `inkling deploy` through a proxy that does to requests what networks and providers do: it completes, or says why not and
 //! goes on later; and what it pays is what it pays without faults.
 
+use alloy::primitives::hex;
 use inkling::deployment::record::Record;
-use inkling_devnode::{Chain, ChainConfig, Node};
+use inkling_devnode::{Chain, ChainConfig, Node, arbos::DEV_PRIVATE_KEY};
 use inkling_tests::{
-    deploys::Deploys,
+    deploys::{Deploys, inkling},
     proxy::{Fault, Proxy},
-    served::{Served, said},
+    served::{Served, limited, said, stdout},
 };
 use std::{
     process::Output,
@@ -239,4 +240,37 @@ fn an_endpoint_that_takes_over() {
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(scene.paid(), *UNDISTURBED);
     assert!(scene.proxy.faults() > 0);
+}
+
+/// What an evaluation by transactions prints, which must succeed.
+#[track_caller]
+fn evaluated(scene: &Scene, url: &str) -> String {
+    let mut evaluate = limited(inkling());
+    evaluate.env("INKLING_TEST_KEY", hex::encode(DEV_PRIVATE_KEY));
+    evaluate.args(["evaluate", "--rpc", url, "--model", "mlp-32-16", "--contract", "packed"]);
+    evaluate.args(["--samples", "80", "--json", "--yes", "--private-key-env", "INKLING_TEST_KEY"]);
+    evaluate.args(["--address", &scene.deploys.record("it").address.to_string()]);
+    stdout(evaluate.arg("--out").arg(scene.deploys.folder()))
+}
+
+/// An evaluation behind faults says what one without them does, and pays as much.
+#[test]
+fn an_evaluation_by_transactions() {
+    let scene = Scene::new(|_, method, before| match (method, before % 40) {
+        (SEND, 7) => Fault::DropReply,
+        (SEND, 15) => Fault::Duplicate,
+        (SEND, 22) => Fault::StatusAfter(500),
+        (SEND, 30) => Fault::Drop,
+        (RECEIPT, 5 | 6) => Fault::Null,
+        (_, 11) => Fault::Status(429),
+        (_, 33) => Fault::Error(-32_005, "limit exceeded"),
+        _ => Fault::None,
+    });
+    let output = scene.deploys.command(&scene.served.url, "it").output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let undisturbed = evaluated(&scene, &scene.served.url);
+    assert_eq!(scene.paid().len(), 5 + 80);
+    assert_eq!(evaluated(&scene, &scene.proxy.url), undisturbed);
+    assert_eq!(scene.paid().len(), 5 + 80 + 80);
+    assert!(scene.proxy.faults() >= 10, "{} faults", scene.proxy.faults());
 }
