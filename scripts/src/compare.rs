@@ -4,7 +4,6 @@ use crate::{
     Error,
     artifacts::{self, Contract},
     deployment,
-    evaluation::Kept,
     live::{self, LiveArgs},
     measure::{self, Measured},
     models::{Model, SHIPPED},
@@ -94,7 +93,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let models: Vec<Model> =
         args.models.iter().map(|model| Model::open(model)).collect::<Result<_, _>>()?;
     if args.live.network.is_named() {
-        return run_live(&args, &models).await;
+        let Args { live, contracts, samples, out, json, .. } = args;
+        return live::run(&live, &models, &contracts, samples as usize, &out, json).await;
     }
     if !args.live.deployed.is_empty() {
         let message = "--deployed needs the chain: --network or --rpc";
@@ -131,35 +131,6 @@ pub async fn run(args: Args) -> Result<(), Error> {
     for row in &comparison.rows {
         if let Some(first) = row.disagreements.first() {
             let (contract, model) = (row.deployment.contract, &row.deployment.model);
-            let message =
-                format!("{contract} and the reference differ for {model}, test image {first}");
-            return Err(Error::Mismatch(message));
-        }
-    }
-    Ok(())
-}
-
-/// The same of contracts that stand on a live chain.
-async fn run_live(args: &Args, models: &[Model]) -> Result<(), Error> {
-    let samples = args.samples as usize;
-    let compared = live::compare(&args.live, models, &args.contracts, samples, &args.out);
-    let (comparison, frontier, kept) = compared.await?;
-    let name = comparison.file_stem();
-    let png = plot::live(&comparison).map(|plot| plot.png()).transpose()?;
-    let (markdown, html) = (comparison.markdown(&name), comparison.html(&frontier));
-    report::write(&args.out, &name, &comparison, &markdown, png.as_deref(), Some(&html))?;
-    kept.into_iter().try_for_each(Kept::remove)?;
-    match args.json {
-        true => report::print(&format_args!("{:#}", serde_json::json!(comparison))),
-        false => {
-            report::print(&comparison.table().markdown());
-            let png = if png.is_some() { "png," } else { "" };
-            report::print(&format_args!("{}/{name}.{{json,md,{png}html}}", args.out.display()));
-        }
-    }
-    for one in &comparison.evaluations {
-        if let Some(first) = one.disagreements.first() {
-            let (contract, model) = (one.contract, &one.model);
             let message =
                 format!("{contract} and the reference differ for {model}, test image {first}");
             return Err(Error::Mismatch(message));

@@ -11,7 +11,7 @@
 //!   images; [`measure`]: all that is measured of one contract with one model;
 //! * [`program`]: a Stylus program as the precompiles see it: cached or not, how long it lasts; [`spend`]: asking before
 //!   something is paid;
-//! * [`deploy`], [`status`], [`cache`], [`keepalive`], [`compare`], [`evaluate`], [`exactness`], [`profile`], [`classify`],
+//! * [`deploy`], [`status`], [`cache`], [`keepalive`], [`compare`] and [`live`], [`evaluate`], [`exactness`], [`profile`], [`classify`],
 //!   [`bake`], [`node`], [`serve`], [`completions`], [`man`]: the subcommands, arguments included; [`page`]: what `serve`
 //!   serves;
 //! * [`config`], [`logging`]: options from environment and file; what is told on the side;

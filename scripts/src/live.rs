@@ -11,7 +11,8 @@ use crate::{
     logging::note,
     models::Model,
     networks::NetworkArgs,
-    report::{Frontier, LiveComparison, Original, Point},
+    plot,
+    report::{self, Frontier, LiveComparison, Original, Point},
     samples::Samples,
 };
 use alloy::primitives::Address;
@@ -63,12 +64,49 @@ impl FromStr for Deployed {
     }
 }
 
+/// Compares the contracts that are there, and writes the report into a folder.
+///
+/// # Errors
+/// [`Error::Mismatch`] where a digit or a logit is not the reference's; others of [`Error`].
+pub async fn run(
+    args: &LiveArgs,
+    models: &[Model],
+    contracts: &[Contract],
+    samples: usize,
+    out: &Path,
+    json: bool,
+) -> Result<(), Error> {
+    let (comparison, frontier, kept) = compare(args, models, contracts, samples, out).await?;
+    let name = comparison.file_stem();
+    let png = plot::live(&comparison).map(|plot| plot.png()).transpose()?;
+    let (markdown, html) = (comparison.markdown(&name), comparison.html(&frontier));
+    report::write(out, &name, &comparison, &markdown, png.as_deref(), Some(&html))?;
+    kept.into_iter().try_for_each(Kept::remove)?;
+    match json {
+        true => report::print(&format_args!("{:#}", serde_json::json!(comparison))),
+        false => {
+            report::print(&comparison.table().markdown());
+            let png = if png.is_some() { "png," } else { "" };
+            report::print(&format_args!("{}/{name}.{{json,md,{png}html}}", out.display()));
+        }
+    }
+    for one in &comparison.evaluations {
+        if let Some(first) = one.disagreements.first() {
+            let (contract, model) = (one.contract, &one.model);
+            let message =
+                format!("{contract} and the reference differ for {model}, test image {first}");
+            return Err(Error::Mismatch(message));
+        }
+    }
+    Ok(())
+}
+
 /// Evaluates the contracts on the first `samples` images, one after another. What is kept of each is to be removed when the
 /// report is written.
 ///
 /// # Errors
 /// [`Error::Usage`] where no contract is known; others of [`Error`].
-pub async fn compare(
+async fn compare(
     args: &LiveArgs,
     models: &[Model],
     contracts: &[Contract],

@@ -5,36 +5,35 @@
 //! outbox as those of a deployment, a batch after the other, each written down before it is sent.
 //!
 //! * `ask`: the requests; `pay`: the transactions;
-//! * [`answers`]: what came back, in a file, so that nothing is asked or paid for twice.
+//! * [`answers`], `kept`: what came back, in files, so that nothing is asked or paid for twice; `summary`: what it comes to.
 
 pub mod answers;
 mod ask;
+mod kept;
 mod pay;
+mod summary;
+
+pub use kept::Kept;
 
 use crate::{
     Error,
     artifacts::{self, Contract},
-    chain::Connection,
-    classifier::{self, Classifier},
-    deployment::journal::{self, Journal},
-    gas::{Paid, Stats},
+    chain::{self, Connection},
+    classifier::Classifier,
     logging::note,
     models::Model,
     program::Program,
     progress,
-    report::{Evaluation, GasBy, Histogram, Misread, thousands},
+    report::{Evaluation, GasBy, thousands},
     samples::{Image, Samples},
     spend,
 };
 use alloy::primitives::{U256, utils::format_ether};
-use answers::{Answer, Answers, Subject};
+use answers::Subject;
 use ask::Asker;
 use futures_util::{StreamExt, stream};
-use inkling_network::argmax;
-use std::{
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-};
+use std::{num::NonZeroUsize, path::Path};
+use summary::summary;
 
 /// How a contract is asked.
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -71,58 +70,6 @@ impl AskArgs {
     }
 }
 
-/// What is known of an evaluation, in files of a folder or, on a chain that ends with the process, in memory.
-pub struct Kept {
-    answers: Answers,
-    journal: Journal,
-}
-
-impl Kept {
-    /// In memory, or in the folder if the chain outlives this process.
-    ///
-    /// # Errors
-    /// As [`Answers::open`] and [`Journal::open`].
-    pub fn new(folder: &Path, subject: Subject, chain: &Connection) -> Result<Self, Error> {
-        let owner = chain.sender().unwrap_or_default();
-        let about = journal::Subject {
-            chain_id: subject.chain_id,
-            owner,
-            contract: subject.contract,
-            program_sha256: String::new(),
-            model: subject.model.clone(),
-            model_hash: subject.model_hash,
-        };
-        let address = Some(subject.address);
-        if chain.is_embedded() {
-            let answers = Answers::in_memory(subject);
-            return Ok(Self { answers, journal: Journal::in_memory(about, address) });
-        }
-        let name = subject.file_stem();
-        let file = |extension: &str| -> PathBuf { folder.join(format!("{name}.{extension}")) };
-        let gas_by = subject.gas_by;
-        let answers = Answers::open(&file("answers.jsonl"), subject)?;
-        let journal = match gas_by {
-            GasBy::Transaction => Journal::open(&file("journal.json"), about, address)?,
-            _ => Journal::in_memory(about, address),
-        };
-        Ok(Self { answers, journal })
-    }
-
-    /// Images that are answered.
-    pub fn answered(&self) -> usize {
-        self.answers.all().len()
-    }
-
-    /// Removes the files, once their report is written.
-    ///
-    /// # Errors
-    /// [`Error::Io`], [`Error::Deployment`].
-    pub fn remove(self) -> Result<(), Error> {
-        self.journal.remove()?;
-        self.answers.remove()
-    }
-}
-
 /// Evaluates a contract with a model in it, or goes on with it, and says what came of it. `kept` is to be removed when the
 /// report is written.
 ///
@@ -139,7 +86,7 @@ pub async fn evaluate(
     let chain = &classifier.chain;
     let gas_by = args.gas_by(chain);
     if gas_by == GasBy::Transaction && chain.sender().is_none() {
-        return Err(crate::chain::Error::NoKey("classify(bytes)").into());
+        return Err(chain::Error::NoKey("classify(bytes)").into());
     }
     let subject = Subject {
         chain_id: chain.chain_id(),
@@ -246,65 +193,6 @@ async fn agreed(classifier: &Classifier, images: &[Image], args: &AskArgs) -> Re
     match args.yes || spend::agreed()? {
         true => Ok(limit),
         false => Err(Error::Refused("the transactions were not agreed to".into())),
-    }
-}
-
-/// What the answers say, beside the reference's logits; what they do not say is for the caller to fill in.
-fn summary(
-    answers: &Answers,
-    model: &Model,
-    samples: &Samples,
-    expected: &[Vec<i32>],
-) -> Evaluation {
-    let subject = answers.subject();
-    let classes = model.network.header().classes().max(10);
-    let mut confusion = vec![vec![0; classes]; classes];
-    let (mut disagreements, mut misread) = (Vec::new(), Vec::new());
-    let (mut transaction, mut execution, mut l1) = (Vec::new(), Vec::new(), Vec::new());
-    let images = samples.images.iter().zip(&samples.labels).zip(expected);
-    for (index, (answer, ((image, &label), expected))) in
-        answers.all().iter().zip(images).enumerate()
-    {
-        let Answer { digit, logits, gas, l1_gas } = answer;
-        if logits != expected || usize::from(*digit) != argmax(expected) {
-            disagreements.push(index);
-        }
-        if *digit != label {
-            misread.push(Misread { image: index, label, digit: *digit, logits: logits.clone() });
-        }
-        // A digit that no class has is a disagreement; it has no place in the matrix.
-        if let Some(cell) = confusion[usize::from(label)].get_mut(usize::from(*digit)) {
-            *cell += 1;
-        }
-        if let Some(gas) = gas {
-            let paid = Paid::of(*gas, &classifier::calldata(image));
-            transaction.push(paid.transaction);
-            execution.push(paid.execution);
-            l1.push(*l1_gas);
-        }
-    }
-    let told = !transaction.is_empty();
-    Evaluation {
-        model: model.name.clone(),
-        shape: model.shape(),
-        model_hash: model.hash,
-        contract: subject.contract,
-        sha256: None,
-        chain_id: subject.chain_id,
-        address: None,
-        gas_by: subject.gas_by,
-        cached: false,
-        samples: samples.images.len(),
-        correct: samples.images.len() - misread.len(),
-        disagreements,
-        confusion,
-        misread,
-        transaction_gas: told.then(|| Stats::of(&transaction)),
-        execution_gas: told.then(|| Stats::of(&execution)),
-        l1_gas: told.then(|| Stats::of(&l1)),
-        histogram: told.then(|| Histogram::of(&transaction)),
-        gas_price_wei: subject.gas_price_wei,
-        eth_price: None,
     }
 }
 
