@@ -85,6 +85,10 @@ fn classify_call(image: &[u8]) -> IClassifier::classifyCall {
     IClassifier::classifyCall { image: image.to_vec().into() }
 }
 
+fn batch_call(images: &[Image]) -> IClassifier::classifyBatchCall {
+    IClassifier::classifyBatchCall { images: images.as_flattened().to_vec().into() }
+}
+
 /// Calldata of `classify`.
 pub fn calldata(image: &[u8]) -> Vec<u8> {
     classify_call(image).abi_encode()
@@ -125,14 +129,13 @@ impl Classifier {
     }
 
     /// `classify` of an image.
-    pub fn request(&self, image: &[u8], gas_limit: Option<u64>) -> Request {
-        Request { gas: gas_limit, ..Request::call(self.address, &classify_call(image)) }
+    pub fn request(&self, image: &[u8]) -> Request {
+        Request::call(self.address, &classify_call(image))
     }
 
     /// `classifyBatch` of some images.
     pub fn batch_request(&self, images: &[Image]) -> Request {
-        let images = images.as_flattened().to_vec().into();
-        Request::call(self.address, &IClassifier::classifyBatchCall { images })
+        Request::call(self.address, &batch_call(images))
     }
 
     /// The digit, by `eth_call`.
@@ -148,8 +151,7 @@ impl Classifier {
     /// # Errors
     /// [`chain::Error`]; [`chain::Error::Answer`] also where there are not as many digits as images.
     pub async fn digits(&self, images: &[Image]) -> Result<Vec<u8>, chain::Error> {
-        let images = images.as_flattened().to_vec().into();
-        let call = IClassifier::classifyBatchCall { images };
+        let call = batch_call(images);
         let digits = self.chain.call(self.address, &call).await?;
         let (what, address) = (IClassifier::classifyBatchCall::SIGNATURE, self.address);
         match digits.len() * size_of::<Image>() == call.images.len() {
@@ -207,7 +209,7 @@ impl Classifier {
     /// # Errors
     /// [`Error`].
     pub async fn pay(&self, image: &[u8], gas_limit: u64) -> Result<Paid, Error> {
-        self.send(self.request(image, Some(gas_limit))).await
+        self.send(Request { gas: Some(gas_limit), ..self.request(image) }).await
     }
 
     /// Sends `classifyBatch` as a transaction.
@@ -230,7 +232,7 @@ impl Classifier {
     /// # Errors
     /// [`Error`].
     pub async fn estimated(&self, image: &[u8]) -> Result<Paid, Error> {
-        Ok(Paid::of(self.estimate(image).await?, &self.request(image, None).data))
+        Ok(Paid::of(self.estimate(image).await?, &self.request(image).data))
     }
 
     /// `eth_estimateGas` of `classify`.
@@ -238,7 +240,7 @@ impl Classifier {
     /// # Errors
     /// [`Error`].
     pub async fn estimate(&self, image: &[u8]) -> Result<u64, Error> {
-        let request = self.request(image, None);
+        let request = self.request(image);
         match self.chain.estimate(&request).await {
             Ok(gas) => Ok(gas),
             Err(error) => Err(self.refusal(&request, error)),
@@ -278,7 +280,7 @@ impl Classifier {
     /// # Errors
     /// [`chain::Error`].
     pub async fn trace(&self, image: &[u8], paid: Paid) -> Result<Traced, chain::Error> {
-        let trace = self.chain.trace(&self.request(image, None), TX_GAS_CAP).await?;
+        let trace = self.chain.trace(&self.request(image), TX_GAS_CAP).await?;
         let intrinsic = paid.transaction - paid.execution;
         let start_gas = (TX_GAS_CAP - intrinsic).saturating_sub(trace.start_ink() / INK_PRICE);
         let ink = paid.execution.saturating_sub(start_gas) * INK_PRICE;

@@ -6,7 +6,7 @@ use crate::{
     gas::Paid,
     logging::no_colour,
     models::{DEFAULT, Model},
-    report::{self, thousands},
+    report::{self, signed, thousands},
     samples::{Image, Samples},
 };
 use alloy::primitives::hex;
@@ -154,11 +154,6 @@ fn words(answer: &Answer) -> String {
         thousands(gas.execution)
     );
     text
-}
-
-fn signed(number: i32) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    format!("{sign}{}", thousands(number.unsigned_abs().into()))
 }
 
 /// Two rows of pixels a line, as half blocks in the terminal's 24 shades of gray.

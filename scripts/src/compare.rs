@@ -128,9 +128,22 @@ pub async fn run(args: Args) -> Result<(), Error> {
             ));
         }
     }
-    for row in &comparison.rows {
-        if let Some(first) = row.disagreements.first() {
-            let (contract, model) = (row.deployment.contract, &row.deployment.model);
+    all_agree(
+        comparison.rows.iter().map(|row| {
+            (row.deployment.contract, &row.deployment.model[..], &row.disagreements[..])
+        }),
+    )
+}
+
+/// Refuses contracts with models whose answers to some test images, of these indices, are not the reference's.
+///
+/// # Errors
+/// [`Error::Mismatch`] names the first.
+pub(crate) fn all_agree<'a>(
+    answers: impl Iterator<Item = (Contract, &'a str, &'a [usize])>,
+) -> Result<(), Error> {
+    for (contract, model, disagreements) in answers {
+        if let Some(first) = disagreements.first() {
             let message =
                 format!("{contract} and the reference differ for {model}, test image {first}");
             return Err(Error::Mismatch(message));

@@ -61,14 +61,14 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let png = plot::evaluation(&evaluation).map(|plot| plot.png()).transpose()?;
     let html = evaluation.html(&samples.images, Frontier::read(&args.out).as_ref())?;
     let markdown = evaluation.markdown();
-    report::write(&args.out, &name, &evaluation, &markdown, png.as_deref(), Some(&html))?;
+    let written =
+        report::write(&args.out, &name, &evaluation, &markdown, png.as_deref(), Some(&html))?;
     kept.remove()?;
     match args.json {
         true => report::print(&format_args!("{:#}", serde_json::json!(evaluation))),
         false => {
             report::print(&evaluation.tables());
-            let png = if png.is_some() { "png," } else { "" };
-            report::print(&format_args!("{}/{name}.{{json,md,{png}html}}", args.out.display()));
+            report::print(&written);
         }
     }
     match evaluation.disagreements.as_slice() {

@@ -6,13 +6,14 @@ use crate::{
     artifacts::Contract,
     chain::{self, Connection},
     classifier::Classifier,
+    compare::all_agree,
     deployment::{self, record::Record},
     evaluation::{AskArgs, Kept, evaluate},
     logging::note,
     models::Model,
     networks::NetworkArgs,
     plot,
-    report::{self, Frontier, LiveComparison, Original, Point},
+    report::{self, Evaluation, Frontier, LiveComparison, Original, Point},
     samples::Samples,
 };
 use alloy::primitives::Address;
@@ -80,25 +81,17 @@ pub async fn run(
     let name = comparison.file_stem();
     let png = plot::live(&comparison).map(|plot| plot.png()).transpose()?;
     let (markdown, html) = (comparison.markdown(&name), comparison.html(&frontier));
-    report::write(out, &name, &comparison, &markdown, png.as_deref(), Some(&html))?;
+    let written = report::write(out, &name, &comparison, &markdown, png.as_deref(), Some(&html))?;
     kept.into_iter().try_for_each(Kept::remove)?;
     match json {
         true => report::print(&format_args!("{:#}", serde_json::json!(comparison))),
         false => {
             report::print(&comparison.table().markdown());
-            let png = if png.is_some() { "png," } else { "" };
-            report::print(&format_args!("{}/{name}.{{json,md,{png}html}}", out.display()));
+            report::print(&written);
         }
     }
-    for one in &comparison.evaluations {
-        if let Some(first) = one.disagreements.first() {
-            let (contract, model) = (one.contract, &one.model);
-            let message =
-                format!("{contract} and the reference differ for {model}, test image {first}");
-            return Err(Error::Mismatch(message));
-        }
-    }
-    Ok(())
+    let answers = comparison.evaluations.iter();
+    all_agree(answers.map(|one| (one.contract, &one.model[..], &one.disagreements[..])))
 }
 
 /// Evaluates the contracts on the first `samples` images, one after another. What is kept of each is to be removed when the
@@ -118,35 +111,41 @@ async fn compare(
     let there = found(args, &chain, models, contracts)?;
     let gas_by = args.ask.gas_by(&chain);
     let (mut evaluations, mut points, mut all_kept) = (Vec::new(), Vec::new(), Vec::new());
-    for (model, Deployed { contract, address }) in there {
-        note(&format!("{contract} with {} at {address}", model.name));
-        deployment::verify(&chain, address, model).await?;
+    for of_model in there.chunk_by(|(one, _), (other, _)| one.hash == other.hash) {
+        let Some((model, _)) = of_model.first() else { continue };
         let mut set = Samples::of(model, None)?;
         set.truncate(samples);
-        let classifier = Classifier { chain: chain.clone(), address };
-        let evaluated = evaluate(&classifier, contract, model, &set, &args.ask, folder);
-        let (evaluation, kept) = evaluated.await?;
-        all_kept.push(kept);
-        if let Some(gas) = evaluation.transaction_gas {
-            points.push(Point {
-                model: model.name.clone(),
-                data: model.data.name().into(),
-                words: model.words.len(),
-                correct: evaluation.correct,
-                images: evaluation.samples,
-                contract,
-                gas: gas.mean,
-                uncached_gas: None,
-                floor: None,
-                twin: None,
-            });
+        for &(model, Deployed { contract, address }) in of_model {
+            note(&format!("{contract} with {} at {address}", model.name));
+            deployment::verify(&chain, address, model).await?;
+            let classifier = Classifier { chain: chain.clone(), address };
+            let evaluated = evaluate(&classifier, contract, model, &set, &args.ask, folder);
+            let (evaluation, kept) = evaluated.await?;
+            all_kept.push(kept);
+            points.extend(point(model, &evaluation));
+            evaluations.push(evaluation);
         }
-        evaluations.push(evaluation);
     }
     let chain_id = chain.chain_id();
     let comparison = LiveComparison { chain_id, samples, gas_by, evaluations };
     let frontier = Frontier { points, absent: Vec::new(), original: Original::published() };
     Ok((comparison, frontier, all_kept))
+}
+
+/// An evaluation as a point of the frontier, if its gas is known.
+fn point(model: &Model, evaluation: &Evaluation) -> Option<Point> {
+    Some(Point {
+        model: model.name.clone(),
+        data: model.data.name().into(),
+        words: model.words.len(),
+        correct: evaluation.correct,
+        images: evaluation.samples,
+        contract: evaluation.contract,
+        gas: evaluation.transaction_gas?.mean,
+        uncached_gas: None,
+        floor: None,
+        twin: None,
+    })
 }
 
 /// The contracts that the arguments name, or the records.

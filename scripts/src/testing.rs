@@ -1,6 +1,13 @@
-//! Networks for tests: small and random, but the same each time.
+//! For tests, and the same each time: small random networks, gray images, an evaluation.
 
-use crate::{models::Model, samples::Samples};
+use crate::{
+    artifacts::Contract,
+    gas::Stats,
+    models::Model,
+    report::{Evaluation, GasBy, Histogram, Misread},
+    samples::Samples,
+};
+use alloy::primitives::B256;
 use inkling_network::{
     Bias, BiasWidth, Dense, Header, Input, Layer, Logits, Multipliers, Network, Parameters,
     Requantize, Shape, Weights,
@@ -32,6 +39,32 @@ pub(crate) fn tiny_model(seed: u64, widths: &[u16]) -> Model {
     });
     let parameters = parameters.collect();
     Model::new(format!("random-{seed}"), Network::new(header, parameters).unwrap()).unwrap()
+}
+
+/// Four images of two classes, one of them misread.
+pub(crate) fn tiny_evaluation() -> Evaluation {
+    Evaluation {
+        model: "m".into(),
+        shape: "400→2".into(),
+        model_hash: B256::ZERO,
+        contract: Contract::Packed,
+        sha256: Some("ab12".into()),
+        chain_id: 412_346,
+        address: None,
+        gas_by: GasBy::Transaction,
+        cached: false,
+        samples: 4,
+        correct: 3,
+        disagreements: vec![2],
+        confusion: vec![vec![2, 0], vec![1, 1]],
+        misread: vec![Misread { image: 3, label: 1, digit: 0, logits: vec![5, -5] }],
+        transaction_gas: Some(Stats { min: 1, mean: 2_000, max: 3_000 }),
+        execution_gas: Some(Stats { min: 1, mean: 2, max: 3 }),
+        l1_gas: Some(Stats::of(&[0])),
+        histogram: Some(Histogram::of(&[1, 3_000])),
+        gas_price_wei: 100_000_000,
+        eth_price: Some(3_000.0),
+    }
 }
 
 /// Gray images, the first black.

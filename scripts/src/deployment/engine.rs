@@ -364,14 +364,12 @@ mod tests {
         deployment::{create, resume, upload, verify},
         testing::tiny_model,
     };
-    use inkling_devnode::{Chain, ChainConfig, Node};
     use inkling_network::pack;
 
     #[tokio::test]
     async fn an_upload_goes_on_where_it_broke_off() {
         let model = tiny_model(4, &[8, 10]);
-        let node = Node::new(Chain::new(ChainConfig::default()));
-        let chain = Connection::to_node(node.clone()).await.unwrap();
+        let chain = Connection::embedded().await.unwrap();
         let Deployment { address, .. } = create(&chain, Contract::Packed, &model).await.unwrap();
         chain.send(&begin(address, &model)).await.unwrap();
         let second = pack::chunks(&model.words).nth(1).unwrap().to_vec();

@@ -56,9 +56,16 @@ impl Subject {
             ("model", self.model.clone(), other.model.clone()),
             ("model hash", self.model_hash.to_string(), other.model_hash.to_string()),
         ];
-        let (name, ours, theirs) = pairs.into_iter().find(|(_, ours, theirs)| ours != theirs)?;
-        Some(format!("its {name} is {ours}, not {theirs}"))
+        first_difference(pairs)
     }
+}
+
+/// The first of these, each with its name, that is not the same twice, in words.
+pub(crate) fn first_difference<const N: usize>(
+    pairs: [(&str, String, String); N],
+) -> Option<String> {
+    let (name, ours, theirs) = pairs.into_iter().find(|(_, ours, theirs)| ours != theirs)?;
+    Some(format!("its {name} is {ours}, not {theirs}"))
 }
 
 /// A transaction.

@@ -4,7 +4,7 @@
 //! leaves a last line that is not whole, at most; it is cut off by the next one, which goes on after the lines before. The
 //! file's lock is the operating system's, so it ends with the process.
 
-use crate::{Error, artifacts::Contract, report::GasBy};
+use crate::{Error, artifacts::Contract, deployment::journal::first_difference, report::GasBy};
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -43,13 +43,12 @@ impl Subject {
 
     /// What is different in `other`, in words; `None` where nothing is.
     fn difference(&self, other: &Self) -> Option<String> {
-        let pairs = [
+        first_difference([
             ("address", self.address.to_string(), other.address.to_string()),
             ("model hash", self.model_hash.to_string(), other.model_hash.to_string()),
+            ("number of images", self.samples.to_string(), other.samples.to_string()),
             ("gas", format!("by {}", self.gas_by), format!("by {}", other.gas_by)),
-        ];
-        let (name, ours, theirs) = pairs.into_iter().find(|(_, ours, theirs)| ours != theirs)?;
-        Some(format!("its {name} is {ours}, not {theirs}"))
+        ])
     }
 }
 
@@ -227,6 +226,9 @@ mod tests {
         Answers::open(&path, subject()).unwrap().extend(vec![answer(3)]).unwrap();
         let error = Answers::open(&path, other()).unwrap_err().to_string();
         assert!(error.contains("its gas is by estimates, not by calls"), "{error}");
+        let fewer = Subject { samples: 1, ..subject() };
+        let error = Answers::open(&path, fewer).unwrap_err().to_string();
+        assert!(error.contains("its number of images is 4, not 1"), "{error}");
         fs::write(&path, "{\"chain\n{}\n").unwrap();
         let error = Answers::open(&path, subject()).unwrap_err();
         assert!(matches!(error, Error::Io { .. }), "{error}");

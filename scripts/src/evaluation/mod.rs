@@ -141,8 +141,8 @@ async fn complete(
         note(&format!("going on: {done} of {all} images are answered"));
     }
     let gas_limit = match gas_by {
-        GasBy::Transaction => agreed(classifier, &images[done..], args).await?,
-        _ => 0,
+        GasBy::Transaction => Some(agreed(classifier, &images[done..], args).await?),
+        _ => None,
     };
     let bar = progress::bar(images.len(), "classifying");
     bar.inc(done as u64);
@@ -158,7 +158,7 @@ async fn complete(
         .buffered(args.concurrency.get());
     while let Some((first, images, answers)) = asked.next().await {
         let mut answers = answers?;
-        if gas_by == GasBy::Transaction {
+        if let Some(gas_limit) = gas_limit {
             let gas = pay::pay(classifier, &mut kept.journal, first, images, gas_limit).await?;
             for (answer, (gas, l1_gas)) in answers.iter_mut().zip(gas) {
                 (answer.gas, answer.l1_gas) = (Some(gas), l1_gas);

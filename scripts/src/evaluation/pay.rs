@@ -2,6 +2,7 @@
 
 use crate::{
     Error,
+    chain::Request,
     classifier::Classifier,
     deployment::{
         self,
@@ -42,7 +43,7 @@ pub(super) async fn pay(
         }
         let missing = (first..).zip(images).zip(gas).filter(|(_, gas)| gas.is_none());
         let missing = missing.map(|((index, image), _)| {
-            let request = classifier.request(image, Some(gas_limit));
+            let request = Request { gas: Some(gas_limit), ..classifier.request(image) };
             Outgoing { step: step(index), request, chunks: None }
         });
         outbox.send_all(missing.collect()).await?;

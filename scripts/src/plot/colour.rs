@@ -35,43 +35,34 @@ impl Colour {
         Self::OTHERS.into_iter().chain(Contract::ALL.map(Self::Contract))
     }
 
-    /// On a white ground.
-    pub const fn light(self) -> Rgb {
+    /// On a white and on a dark ground. What is the darkest of a hue there is the lightest here, and none is so light that
+    /// lines of [`Colour::Ink`] vanish on it.
+    const fn values(self) -> [Rgb; 2] {
         match self {
-            Self::Ink => [33, 37, 41],
-            Self::Muted => [95, 103, 112],
-            Self::Rule => [226, 229, 233],
-            Self::Paper => [255, 255, 255],
-            Self::Thread => [165, 172, 180],
-            Self::Original => [120, 120, 120],
-            Self::Contract(Contract::Stylus) => [0, 84, 147],
-            Self::Contract(Contract::StylusCode) => [52, 140, 205],
-            Self::Contract(Contract::StylusBaked) => [134, 188, 227],
-            Self::Contract(Contract::Yul) => [200, 60, 60],
-            Self::Contract(Contract::YulCode) => [235, 140, 135],
-            Self::Contract(Contract::Packed) => [222, 143, 5],
-            Self::Contract(Contract::Naive) => [130, 80, 30],
+            Self::Ink => [[33, 37, 41], [233, 236, 239]],
+            Self::Muted => [[95, 103, 112], [165, 172, 180]],
+            Self::Rule => [[226, 229, 233], [46, 50, 56]],
+            Self::Paper => [[255, 255, 255], [22, 24, 28]],
+            Self::Thread => [[165, 172, 180], [84, 90, 98]],
+            Self::Original => [[120, 120, 120], [150, 150, 150]],
+            Self::Contract(Contract::Stylus) => [[0, 84, 147], [104, 172, 242]],
+            Self::Contract(Contract::StylusCode) => [[52, 140, 205], [66, 136, 206]],
+            Self::Contract(Contract::StylusBaked) => [[134, 188, 227], [42, 106, 158]],
+            Self::Contract(Contract::Yul) => [[200, 60, 60], [238, 112, 108]],
+            Self::Contract(Contract::YulCode) => [[235, 140, 135], [184, 56, 66]],
+            Self::Contract(Contract::Packed) => [[222, 143, 5], [222, 156, 34]],
+            Self::Contract(Contract::Naive) => [[130, 80, 30], [178, 134, 92]],
         }
     }
 
-    /// On a dark ground. What is the darkest of a hue there is the lightest here, and none is so light that lines of
-    /// [`Colour::Ink`] vanish on it.
+    /// On a white ground.
+    pub const fn light(self) -> Rgb {
+        self.values()[0]
+    }
+
+    /// On a dark ground.
     pub const fn dark(self) -> Rgb {
-        match self {
-            Self::Ink => [233, 236, 239],
-            Self::Muted => [165, 172, 180],
-            Self::Rule => [46, 50, 56],
-            Self::Paper => [22, 24, 28],
-            Self::Thread => [84, 90, 98],
-            Self::Original => [150, 150, 150],
-            Self::Contract(Contract::Stylus) => [104, 172, 242],
-            Self::Contract(Contract::StylusCode) => [66, 136, 206],
-            Self::Contract(Contract::StylusBaked) => [42, 106, 158],
-            Self::Contract(Contract::Yul) => [238, 112, 108],
-            Self::Contract(Contract::YulCode) => [184, 56, 66],
-            Self::Contract(Contract::Packed) => [222, 156, 34],
-            Self::Contract(Contract::Naive) => [178, 134, 92],
-        }
+        self.values()[1]
     }
 
     /// Its name in a style sheet, without the two dashes.

@@ -1,6 +1,9 @@
 //! The report of `inkling evaluate`.
 
-use super::table::{Table, percent, round_step, thousands};
+use super::{
+    price::GasPrice,
+    table::{Table, percent, round_step, thousands},
+};
 use crate::{artifacts::Contract, gas::Stats};
 use alloy::primitives::{Address, B256};
 use clap::ValueEnum;
@@ -146,6 +149,17 @@ impl Evaluation {
         [middle - half, middle + half].map(|bound| bound / (1.0 + z))
     }
 
+    /// What gas cost there.
+    pub(super) fn price(&self) -> GasPrice {
+        GasPrice { wei: self.gas_price_wei, eth_price: self.eth_price }
+    }
+
+    /// Gas that one image is paid for, on average: also that for posting it to L1.
+    pub(super) fn cost_gas(&self) -> Option<u64> {
+        let l1_gas = self.l1_gas.map_or(0, |gas| gas.mean);
+        self.transaction_gas.map(|gas| gas.mean + l1_gas)
+    }
+
     /// Heading of the report.
     pub(super) fn title(&self) -> String {
         format!("{} in the {} contract", self.model, self.contract)
@@ -225,6 +239,7 @@ impl Evaluation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::tiny_evaluation;
 
     #[test]
     fn histograms() {
@@ -237,28 +252,7 @@ mod tests {
 
     #[test]
     fn an_evaluation_in_words() {
-        let evaluation = Evaluation {
-            model: "m".into(),
-            shape: "400→2".into(),
-            model_hash: B256::ZERO,
-            contract: Contract::Packed,
-            sha256: Some("ab12".into()),
-            chain_id: 412_346,
-            address: None,
-            gas_by: GasBy::Transaction,
-            cached: false,
-            samples: 4,
-            correct: 3,
-            disagreements: vec![2],
-            confusion: vec![vec![2, 0], vec![1, 1]],
-            misread: vec![Misread { image: 3, label: 1, digit: 0, logits: vec![5, -5] }],
-            transaction_gas: Some(Stats { min: 1, mean: 2_000, max: 3_000 }),
-            execution_gas: Some(Stats { min: 1, mean: 2, max: 3 }),
-            l1_gas: Some(Stats::of(&[0])),
-            histogram: Some(Histogram::of(&[1, 3_000])),
-            gas_price_wei: 100_000_000,
-            eth_price: Some(3_000.0),
-        };
+        let evaluation = tiny_evaluation();
         let expected = "\
 4 images: 3 correct (75.00 %); digit and all logits are the reference's for 3 (75.00 %).
 

@@ -3,7 +3,7 @@
 use super::{
     comparison_tables::decimals,
     evaluation::{Evaluation, GasBy},
-    html::GasPrice,
+    price::GasPrice,
     table::{Table, percent, thousands},
 };
 use crate::networks;

@@ -9,6 +9,7 @@ mod exactness;
 mod frontier;
 mod html;
 mod live;
+mod price;
 mod profile;
 mod table;
 
@@ -19,10 +20,10 @@ pub use comparison::{
 pub use evaluation::{Evaluation, GasBy, Histogram, Misread};
 pub use exactness::{Exactness, ExactnessRow};
 pub use frontier::{Frontier, Point};
-pub use html::GasPrice;
 pub use live::LiveComparison;
+pub use price::GasPrice;
 pub use profile::{Part, Profile};
-pub use table::{Table, percent, round_step, thousands};
+pub use table::{Table, percent, round_step, signed, thousands};
 
 use crate::Error;
 use serde::Serialize;
@@ -34,7 +35,7 @@ pub fn print(text: &dyn fmt::Display) {
 }
 
 /// Writes `name.json` and `name.md` and, where there are a picture and a page, `name.png` and `name.html` into a folder,
-/// which is made if it is not there.
+/// which is made if it is not there. Says what was written, in a line.
 ///
 /// # Errors
 /// [`Error::Io`] with the path.
@@ -45,7 +46,7 @@ pub fn write(
     markdown: &str,
     png: Option<&[u8]>,
     html: Option<&str>,
-) -> Result<(), Error> {
+) -> Result<String, Error> {
     let json = serde_json::to_string_pretty(report).map_err(std::io::Error::from);
     let io = |path: &Path| {
         let path = path.to_owned();
@@ -56,9 +57,11 @@ pub fn write(
     let text = [("json", json.as_bytes()), ("md", markdown.as_bytes())];
     let more = [("png", png), ("html", html.map(str::as_bytes))];
     let more = more.into_iter().filter_map(|(extension, bytes)| Some((extension, bytes?)));
+    let mut written = Vec::new();
     for (extension, bytes) in text.into_iter().chain(more) {
         let path = dir.join(format!("{name}.{extension}"));
         std::fs::write(&path, bytes).map_err(io(&path))?;
+        written.push(extension);
     }
-    Ok(())
+    Ok(format!("{}/{name}.{{{}}}", dir.display(), written.join(",")))
 }

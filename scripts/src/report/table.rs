@@ -22,6 +22,12 @@ pub fn thousands(number: u64) -> String {
     grouped
 }
 
+/// `-1,234`.
+pub fn signed(number: i32) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", thousands(number.unsigned_abs().into()))
+}
+
 /// `part` of `whole` as in `98.04 %`.
 pub fn percent(part: usize, whole: usize) -> String {
     format!("{:.2} %", 100.0 * part as f64 / whole.max(1) as f64)

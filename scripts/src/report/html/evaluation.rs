@@ -1,8 +1,7 @@
 //! `evaluate-….html`: a page about one deployed model.
 
 use super::{
-    GasPrice, confusion::confusion, facts, list, misread::misread, page, plot, prose, section,
-    table,
+    confusion::confusion, facts, list, misread::misread, page, plot, prose, section, table,
 };
 use crate::{
     networks,
@@ -40,17 +39,6 @@ impl Evaluation {
         sections.push(section(&heading, &misread(&self.misread, images)?));
         let introduction = html! { p { (prose(&self.introduction())) } };
         Ok(page(&self.title(), &introduction, &sections))
-    }
-
-    /// What gas cost there.
-    pub(in crate::report) fn price(&self) -> GasPrice {
-        GasPrice { wei: self.gas_price_wei, eth_price: self.eth_price }
-    }
-
-    /// Gas that one image is paid for, on average: also that for posting it to L1.
-    pub(in crate::report) fn cost_gas(&self) -> Option<u64> {
-        let l1_gas = self.l1_gas.map_or(0, |gas| gas.mean);
-        self.transaction_gas.map(|gas| gas.mean + l1_gas)
     }
 
     fn summary(&self) -> Markup {
@@ -177,33 +165,23 @@ mod tests {
     use crate::{
         artifacts::Contract,
         gas::Stats,
-        report::{Histogram, Misread, Original, Refusal},
+        report::{Histogram, Original, Refusal},
+        testing::tiny_evaluation,
     };
-    use alloy::primitives::{Address, B256};
+    use alloy::primitives::Address;
 
     fn evaluation() -> Evaluation {
         let gas = Stats { min: 50_000, mean: 60_000, max: 70_000 };
         Evaluation {
             model: "m<b>".into(),
-            shape: "400→2".into(),
-            model_hash: B256::ZERO,
             contract: Contract::Stylus,
             sha256: None,
             chain_id: 421_614,
             address: Some(Address::ZERO),
-            gas_by: GasBy::Transaction,
-            cached: false,
-            samples: 4,
-            correct: 3,
-            disagreements: vec![2],
-            confusion: vec![vec![2, 0], vec![1, 1]],
-            misread: vec![Misread { image: 3, label: 1, digit: 0, logits: vec![5, -5] }],
             transaction_gas: Some(gas),
             execution_gas: Some(gas),
-            l1_gas: Some(Stats::of(&[0])),
             histogram: Some(Histogram::of(&[50_000, 70_000])),
-            gas_price_wei: 100_000_000,
-            eth_price: Some(3_000.0),
+            ..tiny_evaluation()
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     plot::Error,
-    report::{Misread, thousands},
+    report::{Misread, signed, thousands},
     samples::Image,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -10,7 +10,7 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use maud::{Markup, html};
 
 /// Digits that are shown.
-pub(super) const SHOWN: usize = 200;
+const SHOWN: usize = 200;
 
 /// The first of them, with their logits.
 ///
@@ -62,17 +62,11 @@ fn digit(one: &Misread, images: &[Image]) -> Result<Markup, Error> {
                 li class=[class(index).map(|class| class.0)] {
                     span { (index) @if let Some((_, mark)) = class(index) { " " (mark) } }
                     i style={ "--share:" (format!("{:.3}", share(logit))) } {}
-                    b { (signed(logit)) }
+                    b { (signed(logit).replace('-', "−")) }
                 }
             }
         }
     })
-}
-
-/// `−1,234`.
-fn signed(number: i32) -> String {
-    let sign = if number < 0 { "−" } else { "" };
-    format!("{sign}{}", thousands(number.unsigned_abs().into()))
 }
 
 /// The picture as the contract gets it.
