@@ -1,23 +1,16 @@
 //! From calldata to the contract's functions, and back to return data.
 //!
-//! The SDK can generate all this from the interface, at a quarter of the program's size and some hundred gas a call. Sixteen
-//! functions with arguments of five types need less: a word is an integer, an offset or a length, and each of them must be small.
+//! The SDK could generate all this from what `interface.rs` declares, several times as long. Sixteen functions with arguments
+//! of five types need less: a word is an integer, an offset or a length, and each of them must be small.
 //! Malformed calldata reverts without data, as Solidity's own decoder does; no function takes value.
 
-use alloc::vec::Vec;
-
-use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
 use inkling_network::pack::Word;
-use stylus_sdk::ArbResult;
 use stylus_sdk::abi::CONSTRUCTOR_SELECTOR as CONSTRUCTOR;
-use stylus_sdk::host::VM;
-use stylus_sdk::prelude::*;
-use stylus_sdk::stylus_core::ConstructorGuard;
 
-use crate::StylusClassifier;
 use crate::abi::IClassifier::*;
-use crate::errors::{Error, malformed};
+use crate::errors::{Refused, malformed};
+use crate::{host, inference, life, store};
 
 const CLASSIFY: u32 = id::<classifyCall>();
 const LOGITS: u32 = id::<logitsCall>();
@@ -39,48 +32,40 @@ const fn id<C: SolCall>() -> u32 {
     u32::from_be_bytes(C::SELECTOR)
 }
 
-/// Runs the function that calldata asks for, and gives its return data or what it reverts with.
-#[entrypoint]
-pub fn main(calldata: Vec<u8>, vm: VM) -> ArbResult {
-    Ok(route(&calldata, vm)?)
-}
-
-fn route(calldata: &[u8], vm: VM) -> Result<Vec<u8>, Error> {
+/// Runs the function that calldata asks for, and gives its return data.
+pub fn route(calldata: &[u8]) -> Result<(), Refused> {
     let (selector, arguments) = calldata.split_first_chunk().ok_or_else(malformed)?;
-    if !vm.msg_value().is_zero() {
+    if host::has_value() {
         return Err(malformed());
     }
     let arguments = Arguments(arguments);
-    // SAFETY: a contract without fields needs no slot.
-    let contract = unsafe { StylusClassifier::new(U256::ZERO, 0, vm) };
-    let store = contract.store();
+    // What most functions begin with; of others it is no matter.
+    let bytes = arguments.bytes(0);
     match u32::from_be_bytes(*selector) {
-        CLASSIFY => return Ok(integer(contract.digit(arguments.bytes(0)?)?)),
-        LOGITS => return Ok(array(&contract.run(arguments.bytes(0)?)?)),
-        CLASSIFY_BATCH => return Ok(array(&contract.batch(arguments.bytes(0)?)?)),
-        CLASSIFY_AND_RECORD => return Ok(integer(contract.record(arguments.bytes(0)?)?)),
-        PREDICT => return Ok(integer(contract.predicted(&arguments.pixels()?)?)),
-        IS_MODEL_READY => return Ok(integer(store.is_ready())),
-        MISSING_CHUNKS => return Ok(array(&store.missing())),
-        MODEL_INFO => {
-            let (header, model_hash, words, state) = store.info();
-            return Ok(info(&header, model_hash.0, words, state));
+        CLASSIFY => host::give(inference::digit(bytes?)?),
+        LOGITS => give_logits(inference::logits(bytes?)?),
+        CLASSIFY_BATCH => inference::give_batch(bytes?)?,
+        CLASSIFY_AND_RECORD => host::give(inference::record(bytes?)?),
+        PREDICT => host::give(inference::predict(arguments.pixels()?)?),
+        IS_MODEL_READY => host::give(word(life::is_ready().into())),
+        MISSING_CHUNKS => life::give_missing(),
+        MODEL_INFO => life::give_info(),
+        OWNER => host::give(store::Status::load().owner()),
+        change => {
+            match change {
+                BEGIN_MODEL => life::begin(bytes?, arguments.word(1)?)?,
+                UPLOAD_CHUNK => life::upload(arguments.integer(0)?, arguments.bytes(1)?)?,
+                FINALIZE_MODEL => life::finalize()?,
+                FREEZE_MODEL => life::freeze()?,
+                TRANSFER_OWNERSHIP => store::transfer_ownership(arguments.address(0)?)?,
+                ACCEPT_OWNERSHIP => store::accept_ownership()?,
+                CONSTRUCTOR => store::construct(arguments.address(0)?)?,
+                _ => return Err(malformed()),
+            }
+            host::flush();
         }
-        OWNER => return Ok(store.owner().into_word().to_vec()),
-        BEGIN_MODEL => store.begin(arguments.bytes(0)?, arguments.word(1)?.into())?,
-        UPLOAD_CHUNK => store.upload(arguments.integer(0)?, arguments.bytes(1)?)?,
-        FINALIZE_MODEL => store.finalize()?,
-        FREEZE_MODEL => store.freeze()?,
-        TRANSFER_OWNERSHIP => store.transfer_ownership(arguments.address(0)?)?,
-        ACCEPT_OWNERSHIP => store.accept_ownership()?,
-        CONSTRUCTOR => {
-            // It is called once: the SDK keeps a slot for that.
-            contract.check_constructor_slot().map_err(|_| malformed())?;
-            store.construct(arguments.address(0)?)?;
-        }
-        _ => return Err(malformed()),
     }
-    Ok(Vec::new())
+    Ok(())
 }
 
 /// What follows the selector in calldata. Whatever is wrong in it reverts without data.
@@ -88,42 +73,39 @@ struct Arguments<'a>(&'a [u8]);
 
 impl<'a> Arguments<'a> {
     /// The word of the argument at an index.
-    fn word(&self, index: usize) -> Result<Word, Error> {
+    fn word(&self, index: usize) -> Result<&'a Word, Refused> {
         self.word_at(32 * index)
     }
 
-    fn word_at(&self, offset: usize) -> Result<Word, Error> {
-        let word = self.0.get(offset..).and_then(<[u8]>::first_chunk);
-        word.copied().ok_or_else(malformed)
+    fn word_at(&self, offset: usize) -> Result<&'a Word, Refused> {
+        self.0.get(offset..).and_then(<[u8]>::first_chunk).ok_or_else(malformed)
     }
 
     /// An integer of 32 bits at an offset: an argument, or the offset or length of one.
-    #[inline(never)]
-    fn integer_at(&self, offset: usize) -> Result<u32, Error> {
+    fn integer_at(&self, offset: usize) -> Result<u32, Refused> {
         let word = self.word_at(offset)?;
-        let [high @ .., a, b, c, d] = word;
-        match high == [0; 28] {
+        let [.., a, b, c, d] = *word;
+        match has_zeros(word, 28) {
             true => Ok(u32::from_be_bytes([a, b, c, d])),
             false => Err(malformed()),
         }
     }
 
-    fn integer(&self, index: usize) -> Result<u32, Error> {
+    fn integer(&self, index: usize) -> Result<u32, Refused> {
         self.integer_at(32 * index)
     }
 
-    fn address(&self, index: usize) -> Result<Address, Error> {
+    /// An address, as a word.
+    fn address(&self, index: usize) -> Result<&'a Word, Refused> {
         let word = self.word(index)?;
-        let (high, address) = word.split_at(12);
-        match high == [0; 12] {
-            true => Ok(Address::from_slice(address)),
+        match has_zeros(word, 12) {
+            true => Ok(word),
             false => Err(malformed()),
         }
     }
 
     /// Bytes of which the argument at an index is the offset; their length stands before them.
-    #[inline(never)]
-    fn bytes(&self, index: usize) -> Result<&'a [u8], Error> {
+    fn bytes(&self, index: usize) -> Result<&'a [u8], Refused> {
         let offset = self.integer(index)? as usize;
         let length = self.integer_at(offset)? as usize;
         // The length was read: 32 bytes from the offset on are there.
@@ -131,44 +113,62 @@ impl<'a> Arguments<'a> {
     }
 
     /// 400 words of a byte each.
-    fn pixels(&self) -> Result<Vec<u8>, Error> {
-        let (words, _) = self.0.as_chunks::<32>();
-        let words = words.get(..400).ok_or_else(malformed)?;
-        let pixel = |word: &Word| match word.split_last() {
-            Some((pixel, high)) if high.iter().all(|byte| *byte == 0) => Some(*pixel),
-            _ => None,
-        };
-        words.iter().map(pixel).collect::<Option<_>>().ok_or_else(malformed)
+    fn pixels(&self) -> Result<&'static [u8], Refused> {
+        let pixels = host::bytes(400);
+        for (index, to) in pixels.iter_mut().enumerate() {
+            let pixel = self.integer(index)?;
+            if pixel > 255 {
+                return Err(malformed());
+            }
+            *to = pixel as u8;
+        }
+        Ok(pixels)
     }
+}
+
+/// Whether the first `count` bytes are zero.
+fn has_zeros(word: &Word, count: usize) -> bool {
+    word[..count].iter().all(|byte| *byte == 0)
 }
 
 /// An integer as a word.
-pub fn word(value: i64) -> Word {
-    let mut word = if value < 0 { [0xff; 32] } else { [0; 32] };
-    word[24..].copy_from_slice(&value.to_be_bytes());
+#[inline(never)]
+pub fn word(value: i64) -> &'static mut Word {
+    let word = host::zero();
+    let (quarters, _) = word.as_chunks_mut();
+    let sign = (value >> 63).to_ne_bytes();
+    (quarters[0], quarters[1], quarters[2]) = (sign, sign, sign);
+    quarters[3] = value.to_be_bytes();
     word
 }
 
-fn integer(value: impl Into<i64>) -> Vec<u8> {
-    word(value.into()).to_vec()
+/// The words of an array's return data: its offset and its length, and so many values, which are zero yet.
+#[inline(never)]
+pub fn array(length: usize) -> &'static mut [Word] {
+    let (words, _) = host::bytes(64 + 32 * length).as_chunks_mut();
+    words[0][31] = 32;
+    words[1] = *word(length as i64);
+    words
 }
 
-/// The offset of an array, its length, and its values.
-fn array<T: Into<i64> + Copy>(values: &[T]) -> Vec<u8> {
-    let mut data = Vec::with_capacity(64 + 32 * values.len());
-    data.extend_from_slice(&word(32));
-    data.extend_from_slice(&word(values.len() as i64));
-    for value in values {
-        data.extend_from_slice(&word((*value).into()));
+fn give_logits(logits: &[i32]) {
+    let words = array(logits.len());
+    for index in 0..logits.len() {
+        words[2 + index] = *word(logits[index].into());
     }
-    data
+    host::give(words.as_flattened());
 }
 
-/// What `modelInfo` returns.
-fn info(header: &[u8], model_hash: Word, words: u32, state: u8) -> Vec<u8> {
-    let length = word(header.len() as i64);
-    let mut data = [word(128), model_hash, word(words.into()), word(state.into()), length].concat();
-    data.extend_from_slice(header);
-    data.resize(data.len().next_multiple_of(32), 0);
-    data
+/// What `modelInfo` answers: the offset of the header, what is beside it, and at last its length and its bytes.
+pub fn give_info(header: &[u8], model_hash: &Word, words: u32, state: u8) {
+    let length = header.len();
+    let data = host::bytes(160 + length.next_multiple_of(32));
+    host::copy(header, &mut data[160..]);
+    let (beside, _) = data.as_chunks_mut();
+    beside[0][31] = 128;
+    beside[1] = *model_hash;
+    beside[2] = *word(words.into());
+    beside[3][31] = state;
+    beside[4] = *word(length as i64);
+    host::give(data);
 }

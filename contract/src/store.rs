@@ -1,136 +1,123 @@
-//! The contract's storage as words, and who owns it.
+//! The slots that every home of the weights has, and who owns the contract.
 //!
-//! Slots are read and written by number, as `docs/format.md` lists them: the SDK's typed accessors for 8,460 slots would be a
-//! tenth of the program.
+//! Slots are read and written by number, as `docs/format.md` lists them: the SDK's typed accessors for 8,460 slots would be
+//! some kilobytes of program. What a slot holds stays the word that it is; a field is cut out of it where it is asked for.
 
-use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::SolEvent;
+use core::ops::Range;
+
 use inkling_network::pack::{CHUNK_WORDS, Word};
-use stylus_sdk::host::VM;
-use stylus_sdk::prelude::*;
 
 use crate::abi::IClassifier::{OwnershipTransferStarted, OwnershipTransferred};
 use crate::errors::*;
+use crate::host;
 
-const STATUS: u64 = 8;
-const PENDING_OWNER: u64 = 9;
+const STATUS: u16 = 8;
+const PENDING_OWNER: u16 = 9;
 
-/// The contract's storage, seen through the VM.
-pub struct Store<'a>(pub &'a VM);
+/// The bytes of an address in a word.
+const OWNER: Range<usize> = 12..32;
 
-/// Slot 8.
-pub struct Status {
-    /// Who may change the model.
-    pub owner: Address,
-    /// Words of the model.
-    pub words: u32,
-    /// Bytes of the header.
-    pub header_length: u16,
-}
+/// Slot 8: header length, number of words, owner.
+pub struct Status(&'static mut Word);
 
 impl Status {
-    /// Chunks of the model.
-    pub const fn chunks(&self) -> u32 {
-        self.words.div_ceil(CHUNK_WORDS)
+    /// As it is stored.
+    pub fn load() -> Self {
+        Self(host::load(STATUS))
     }
 
-    fn from_word(word: Word) -> Self {
-        let [_, _, _, _, _, _, h1, h0, w3, w2, w1, w0, owner @ ..] = word;
-        Self {
-            owner: owner.into(),
-            words: u32::from_be_bytes([w3, w2, w1, w0]),
-            header_length: u16::from_be_bytes([h1, h0]),
+    /// Stores it.
+    pub fn store(&self) {
+        host::store(STATUS, self.0);
+    }
+
+    /// Who may change the model, an address as a word.
+    #[inline(never)]
+    pub fn owner(&self) -> &'static mut Word {
+        let owner = host::zero();
+        for index in OWNER {
+            owner[index] = self.0[index];
+        }
+        owner
+    }
+
+    fn set_owner(&mut self, owner: &Word) {
+        for index in OWNER {
+            self.0[index] = owner[index];
         }
     }
 
-    fn to_word(&self) -> Word {
-        let mut word = [0; 32];
-        word[6..8].copy_from_slice(&self.header_length.to_be_bytes());
-        word[8..12].copy_from_slice(&self.words.to_be_bytes());
-        word[12..].copy_from_slice(self.owner.as_slice());
-        word
+    /// Words of the model.
+    #[inline(never)]
+    pub fn words(&self) -> u32 {
+        let [_, _, _, _, _, _, _, _, a, b, c, d, ..] = *self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// Chunks of the model.
+    pub fn chunks(&self) -> u32 {
+        self.words().div_ceil(CHUNK_WORDS)
+    }
+
+    /// Bytes of the header.
+    pub fn header_length(&self) -> usize {
+        usize::from(self.0[7])
+    }
+
+    /// Takes a model of so many words, with a header of so many bytes.
+    pub fn set_model(&mut self, words: u32, header_length: u8) {
+        self.0[7] = header_length;
+        let [a, b, c, d] = words.to_be_bytes();
+        (self.0[8], self.0[9], self.0[10], self.0[11]) = (a, b, c, d);
+    }
+
+    /// An error unless the owner calls.
+    pub fn check_owner(&self) -> Result<(), Refused> {
+        let caller = host::sender();
+        if !host::equal(caller, self.owner()) {
+            return Err(not_owner(caller));
+        }
+        Ok(())
     }
 }
 
-impl Store<'_> {
-    /// Sets the first owner.
-    pub fn construct(&self, owner: Address) -> Result<(), Error> {
-        if owner.is_zero() {
-            return Err(zero_owner());
-        }
-        self.set_owner(owner);
-        Ok(())
+/// Sets the first owner, an address as a word. Whoever owned a contract once cannot leave it without an owner: so one that
+/// has an owner was constructed.
+pub fn construct(owner: &Word) -> Result<(), Refused> {
+    if !host::equal(Status::load().owner(), host::zero()) {
+        return Err(malformed());
     }
+    if host::equal(owner, host::zero()) {
+        return Err(zero_owner());
+    }
+    own(owner);
+    Ok(())
+}
 
-    /// The owner.
-    pub fn owner(&self) -> Address {
-        self.status().owner
-    }
+/// See `IClassifier.transferOwnership`.
+pub fn transfer_ownership(new_owner: &Word) -> Result<(), Refused> {
+    let status = Status::load();
+    status.check_owner()?;
+    host::store(PENDING_OWNER, new_owner);
+    host::emit::<OwnershipTransferStarted, _>([status.owner(), new_owner], None);
+    Ok(())
+}
 
-    /// See `IClassifier.transferOwnership`.
-    pub fn transfer_ownership(&self, new_owner: Address) -> Result<(), Error> {
-        let previous = self.owned()?.owner;
-        self.store(PENDING_OWNER, new_owner.into_word().0);
-        let topics = [previous, new_owner].map(|address| address.into_word().0);
-        self.log(OwnershipTransferStarted::SIGNATURE_HASH, &topics, &[]);
-        Ok(())
+/// See `IClassifier.acceptOwnership`.
+pub fn accept_ownership() -> Result<(), Refused> {
+    let caller = host::sender();
+    if !host::equal(caller, host::load(PENDING_OWNER)) {
+        return Err(not_pending_owner(caller));
     }
+    host::store(PENDING_OWNER, host::zero());
+    own(caller);
+    Ok(())
+}
 
-    /// See `IClassifier.acceptOwnership`.
-    pub fn accept_ownership(&self) -> Result<(), Error> {
-        let caller = self.0.msg_sender();
-        let word = caller.into_word();
-        if word != self.load(PENDING_OWNER) {
-            return Err(not_pending_owner(&word));
-        }
-        self.store(PENDING_OWNER, [0; 32]);
-        self.set_owner(caller);
-        Ok(())
-    }
-
-    /// The word in a slot.
-    pub fn load(&self, slot: u64) -> Word {
-        self.0.storage_load_bytes32(U256::from(slot)).0
-    }
-
-    /// Writes the word in a slot.
-    pub fn store(&self, slot: u64, word: Word) {
-        // SAFETY: no typed accessor of the SDK, which might hold a stale copy, exists for any slot.
-        unsafe { self.0.storage_cache_bytes32(U256::from(slot), B256::from(word)) };
-    }
-
-    fn set_owner(&self, owner: Address) {
-        let status = self.status();
-        let previous = status.owner;
-        self.set_status(Status { owner, ..status });
-        let topics = [previous, owner].map(|address| address.into_word().0);
-        self.log(OwnershipTransferred::SIGNATURE_HASH, &topics, &[]);
-    }
-
-    /// The status, if the caller is the owner.
-    pub fn owned(&self) -> Result<Status, Error> {
-        let (status, caller) = (self.status(), self.0.msg_sender());
-        if caller != status.owner {
-            return Err(not_owner(&caller.into_word()));
-        }
-        Ok(status)
-    }
-
-    /// The status.
-    pub fn status(&self) -> Status {
-        Status::from_word(self.load(STATUS))
-    }
-
-    /// Emits an event: its signature and at most three indexed arguments, and the others as words. What the SDK generates for
-    /// each event instead would be half a kilobyte of program each.
-    #[inline(never)]
-    pub fn log(&self, signature: B256, indexed: &[Word], data: &[u8]) {
-        let log = [&signature.0, indexed.as_flattened(), data].concat();
-        self.0.emit_log(&log, 1 + indexed.len());
-    }
-
-    /// Writes the status.
-    pub fn set_status(&self, status: Status) {
-        self.store(STATUS, status.to_word());
-    }
+fn own(owner: &Word) {
+    let mut status = Status::load();
+    let previous = status.owner();
+    status.set_owner(owner);
+    status.store();
+    host::emit::<OwnershipTransferred, _>([previous, owner], None);
 }

@@ -379,7 +379,7 @@ impl TrainedModel {
         let document = Document {
             format: FORMAT,
             input: InputRecord { channels, height, width, crop, bits },
-            layers: header.stages().iter().map(|stage| stage.layer.into()).collect(),
+            layers: header.stages().iter().map(|stage| stage.layer().into()).collect(),
             card: self.card.clone(),
         };
         let metadata = HashMap::from([(KEY.into(), serde_json::to_string(&document)?)]);
@@ -561,7 +561,7 @@ fn owners(header: &Header) -> impl Iterator<Item = (usize, &Stage, Stored)> {
 
 /// `[inputs, outputs]`, of a convolution `[outputs, channels, kernel, kernel]`.
 fn weight_shape(stage: &Stage, stored: &Stored) -> Vec<usize> {
-    match stage.layer {
+    match stage.layer() {
         Layer::Conv(conv) => {
             let kernel = conv.kernel as usize;
             vec![stored.outputs, stored.fan_in / (kernel * kernel), kernel, kernel]

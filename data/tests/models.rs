@@ -39,7 +39,7 @@ fn shipped_models_are_as_good_as_their_cards_say() {
         let (_, inputs, labels) = test_sets.iter().find(|(of, ..)| *of == set).unwrap();
         let packed = pack::words(network);
         let mut words = &packed[..];
-        let mut model = kernel::Model::load(network.header(), &mut words);
+        let mut model = kernel::Model::load(network.header().clone(), &mut words);
         let mut correct = 0;
         for (index, (input, &label)) in inputs.iter().zip(labels).enumerate() {
             let logits = model.forward(&mut words, input).unwrap();

@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut images = set.test_in(Path::new(set.test_dir()))?.inputs()?;
         images.truncate(IMAGES);
         let words = pack::words(&network);
-        let mut model = Model::load(network.header(), &mut words.as_slice());
+        let mut model = Model::load(network.header().clone(), &mut words.as_slice());
         for image in &images {
             let logits = reference::forward(&network, image)?;
             assert_eq!(model.forward(&mut words.as_slice(), image)?, logits, "{}", card.name);

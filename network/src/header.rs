@@ -4,11 +4,13 @@
 //! error names the offset of the field that breaks it, and no more than 32 layers are ever allocated.
 
 use alloc::vec::Vec;
+use core::hint::black_box;
 
 use crate::layer::{
     Bias, BiasWidth, Conv, Dense, Groups, Input, Layer, Logits, Multipliers, Requantize, Shape,
     Stored, Weights,
 };
+use crate::room::{append, room};
 
 /// The version this crate writes and reads.
 pub const VERSION: u8 = 2;
@@ -21,17 +23,12 @@ pub const MAX_OUTPUTS: u16 = 4_096;
 /// The most values of an image or of a layer's output.
 pub const MAX_VALUES: usize = 65_535;
 
-const DENSE: u8 = 1;
-const CONV: u8 = 2;
-const MAX_POOL: u8 = 3;
-const SHIFTED_SUM_POOL: u8 = 4;
-const AGAIN: u8 = 5;
-const LOGITS: u8 = 6;
+/// The code of a sum pool without a shift.
 const SUM_POOL: u8 = 7;
 /// The code of depthwise groups.
 const DEPTHWISE: u8 = 15;
 const MAX_BIAS_SHIFT: u8 = 23;
-const MAX_SHIFT: u16 = 47;
+const MAX_SHIFT: u8 = 47;
 const MAX_SUM_SHIFT: u8 = 8;
 
 /// A rule of `docs/format.md` that a header can break.
@@ -116,13 +113,92 @@ pub struct HeaderError {
     pub rule: HeaderRule,
 }
 
+/// The kinds of records, with their codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Dense = 1,
+    Conv = 2,
+    MaxPool = 3,
+    /// With a shift that is not zero; without, its code is [`SUM_POOL`].
+    SumPool = 4,
+    Again = 5,
+    Logits = 6,
+}
+
+/// A layer's record, flat: a field that its kind has not is as in [`Record::blank`]. A contract reads headers on every call,
+/// and its program is the shorter for it: [`Layer`], which says the same, has a shape for each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) kind: Kind,
+    outputs: u16,
+    /// Rows and columns of a kernel or of a pool's square; of [`Kind::Again`], the layer.
+    pub(crate) size: u8,
+    pub(crate) stride: u8,
+    pub(crate) padding: u8,
+    /// The code of the groups.
+    groups: u8,
+    /// Of a sum pool.
+    pub(crate) shift: u8,
+    weights: Weights,
+    bias: Bias,
+    pub(crate) requantize: Requantize,
+}
+
+impl Record {
+    const fn blank() -> Self {
+        Self {
+            kind: Kind::Logits,
+            outputs: 0,
+            size: 0,
+            stride: 0,
+            padding: 0,
+            groups: 0,
+            shift: 0,
+            weights: Weights::Binary,
+            bias: Bias { width: BiasWidth::Bits4, shift: 0 },
+            requantize: Requantize {
+                multipliers: Multipliers::Layer(1),
+                shift: 1,
+                bits: 0,
+                residual: false,
+            },
+        }
+    }
+
+    fn layer(&self) -> Layer {
+        let Self { outputs, size, stride, padding, weights, bias, requantize, .. } = *self;
+        match self.kind {
+            Kind::Dense => Dense { outputs, weights, bias, requantize }.into(),
+            Kind::Conv => {
+                let groups = match self.groups {
+                    DEPTHWISE => Groups::Depthwise,
+                    code => Groups::Count(code + 1),
+                };
+                let (outputs, kernel) = (outputs as u8, size);
+                Conv { outputs, kernel, stride, padding, groups, weights, bias, requantize }.into()
+            }
+            Kind::MaxPool => Layer::MaxPool { size },
+            Kind::SumPool => Layer::SumPool { size, shift: self.shift },
+            Kind::Again => Layer::Again { layer: size },
+            Kind::Logits => Logits { classes: outputs as u8, weights, bias }.into(),
+        }
+    }
+}
+
 /// A layer in its place: what comes in and what goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// As in the header.
-    pub layer: Layer,
-    /// What is computed: `layer`, or the convolution that is applied again.
-    pub computed: Layer,
+    /// What is computed.
+    pub(crate) record: Record,
+    /// The convolution that is applied again, if the layer is that.
+    pub(crate) again: Option<u8>,
+    /// Of a pool, no parameters.
+    pub(crate) stored: Stored,
+    /// The largest magnitude that an accumulator can reach, here or where the layer is applied again.
+    pub(crate) bound: u32,
+    /// The largest value that goes out; 0 of logits, which nothing follows.
+    max_output: u8,
     /// Which of the network's parameters are used; `None` of a pool.
     pub parameters: Option<usize>,
     /// The shape that comes in.
@@ -134,9 +210,126 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// A stage of which nothing is known.
+    const fn blank() -> Self {
+        let shape = Shape { channels: 0, height: 1, width: 1 };
+        let record = Record::blank();
+        let stored = Stored {
+            outputs: 0,
+            fan_in: 0,
+            weights: record.weights,
+            bias: record.bias,
+            multiplier_bits: 0,
+            streamed: false,
+        };
+        Self {
+            record,
+            again: None,
+            stored,
+            bound: 0,
+            max_output: 0,
+            parameters: None,
+            input: shape,
+            max_input: 0,
+            output: shape,
+        }
+    }
+
+    /// Puts the record in its place behind earlier stages, or says which rule the layer breaks as a whole.
+    fn place(&mut self, earlier: &mut [Self], parameters: &mut usize) -> Result<(), HeaderRule> {
+        let (input, max_input) = (self.input, self.max_input);
+        match self.record.kind {
+            Kind::Again => {
+                let again = self.record.size;
+                let stage = earlier.get_mut(usize::from(again)).ok_or(HeaderRule::Again)?;
+                let is_conv = matches!(stage.record.kind, Kind::Conv) && stage.again.is_none();
+                if !is_conv || stage.input.channels != input.channels {
+                    return Err(HeaderRule::Again);
+                }
+                (self.again, self.record, self.parameters) =
+                    (Some(again), stage.record, stage.parameters);
+                // Its weights are the same, its input may be larger.
+                let bound = stage.stored.bound(max_input) as u32;
+                if bound > stage.bound {
+                    stage.bound = bound;
+                }
+            }
+            Kind::Conv | Kind::Dense | Kind::Logits => {
+                self.parameters = Some(*parameters);
+                *parameters += 1;
+            }
+            Kind::MaxPool | Kind::SumPool => self.record.outputs = input.channels,
+        }
+        let Record {
+            kind, outputs, size, stride, padding, shift, weights, bias, requantize, ..
+        } = self.record;
+        self.output.channels = outputs;
+        let (mut groups, mut fan_in) = (1, input.len());
+        if !matches!(kind, Kind::Dense | Kind::Logits) {
+            // No room is no row or column.
+            let side = |side: u16| {
+                let room = side + 2 * u16::from(padding) + u16::from(stride);
+                room.saturating_sub(size.into()) / u16::from(stride)
+            };
+            (self.output.height, self.output.width) = (side(input.height), side(input.width));
+            groups = match self.record.groups {
+                DEPTHWISE => input.channels,
+                code => u16::from(code) + 1,
+            };
+            fan_in = usize::from(input.channels / groups) * usize::from(size) * usize::from(size);
+        }
+        if !(1..=MAX_VALUES).contains(&self.output.len()) {
+            return Err(HeaderRule::OutputShape);
+        }
+        if input.channels % groups != 0 || outputs % groups != 0 {
+            return Err(HeaderRule::Groups);
+        }
+        if requantize.residual && self.output != input {
+            return Err(HeaderRule::Residual);
+        }
+        self.stored.weights = weights;
+        self.stored.bias = bias;
+        self.stored.multiplier_bits = requantize.multipliers.bits();
+        match kind {
+            Kind::MaxPool => {
+                self.max_output = max_input;
+                return Ok(());
+            }
+            Kind::SumPool => {
+                let sum = u32::from(size) * u32::from(size) * u32::from(max_input);
+                let sum = (sum + (1 << shift >> 1)) >> shift;
+                if sum > 255 {
+                    return Err(HeaderRule::SumRange);
+                }
+                self.max_output = sum as u8;
+                return Ok(());
+            }
+            _ => self.max_output = requantize.max(),
+        }
+        (self.stored.outputs, self.stored.fan_in) = (outputs.into(), fan_in);
+        self.stored.streamed =
+            !matches!(kind, Kind::Conv) && self.stored.weight_bits() > STREAMED_BITS;
+        let bound = self.stored.bound(max_input);
+        self.bound = bound as u32;
+        if bound > i32::MAX as u64 {
+            return Err(HeaderRule::Overflow);
+        }
+        Ok(())
+    }
+
+    /// The layer, as in the header.
+    pub fn layer(&self) -> Layer {
+        self.again.map_or_else(|| self.computed(), |layer| Layer::Again { layer })
+    }
+
+    /// What is computed: the layer, or the convolution that is applied again.
+    pub fn computed(&self) -> Layer {
+        self.record.layer()
+    }
+
     /// The parameters that the layer computes with; `None` of a pool.
     pub fn stored(&self) -> Option<Stored> {
-        self.computed.stored(self.input)
+        self.parameters.map(|_| self.stored)
     }
 
     /// Multiply-adds: weights that each output sees, times outputs; 0 of a pool.
@@ -146,7 +339,7 @@ impl Stage {
 
     /// The parameters that are this layer's own, in the words; `None` of a pool and of a layer applied again.
     pub fn own(&self) -> Option<Stored> {
-        self.layer.stored(self.input)
+        self.stored().filter(|_| self.again.is_none())
     }
 }
 
@@ -155,6 +348,8 @@ impl Stage {
 pub struct Header {
     input: Input,
     stages: Vec<Stage>,
+    /// Bytes.
+    length: usize,
 }
 
 impl Header {
@@ -172,7 +367,7 @@ impl Header {
             return Err(error(0, HeaderRule::InputShape));
         }
         for (layer, stage) in layers.iter().zip(&header.stages) {
-            if *layer != stage.layer {
+            if *layer != stage.layer() {
                 return Err(error(offset, HeaderRule::OutputShape));
             }
             offset += record(layer).len();
@@ -196,40 +391,54 @@ impl Header {
         if bytes.len() > MAX_HEADER_BYTES {
             return Err(error(MAX_HEADER_BYTES, HeaderRule::TooLong));
         }
-        let (header, length) = Self::parse_prefix(bytes)?;
-        if length < bytes.len() {
-            return Err(error(length, HeaderRule::TrailingBytes));
+        let header = Self::parse_prefix(bytes)?;
+        if header.length < bytes.len() {
+            return Err(error(header.length, HeaderRule::TrailingBytes));
         }
         Ok(header)
     }
 
-    /// Reads the header that `bytes` begins with, and says how long it is: a header says itself where it ends.
+    /// Reads the header that `bytes` begins with: a header says itself where it ends.
     ///
     /// # Errors
     /// As [`Header::parse`], but for the length.
-    pub fn parse_prefix(bytes: &[u8]) -> Result<(Self, usize), HeaderError> {
+    pub fn parse_prefix(bytes: &[u8]) -> Result<Self, HeaderError> {
         let mut fields = Fields { bytes, at: 0 };
         let input = parse_input(&mut fields)?;
-        let mut header = Self { input, stages: Vec::with_capacity(8) };
+        let mut header = Self { input, stages: room(MAX_LAYERS), length: 0 };
         let mut parameters = 0;
         loop {
-            let offset = fields.at;
-            if header.stages.len() == MAX_LAYERS {
+            let (offset, index) = (fields.at, header.stages.len());
+            if index == MAX_LAYERS {
                 return Err(error(offset, HeaderRule::LayerCount));
             }
-            let layer = parse_record(&mut fields)?;
-            let stage = header.stage(layer, &mut parameters).map_err(|rule| error(offset, rule))?;
-            header.stages.push(stage);
-            if let Layer::Logits(_) = layer {
-                return Ok((header, fields.at));
+            append(&mut header.stages, Stage::blank());
+            let (earlier, this) = header.stages.split_at_mut(index);
+            // The compiler would count the stages backward from the end of their memory, and give each field that is written
+            // an address of its own: 200 bytes of a contract.
+            let stage = black_box(&mut this[0]);
+            parse_record(&mut fields, &mut stage.record)?;
+            match earlier.last() {
+                Some(last) => (stage.input, stage.max_input) = (last.output, last.max_output),
+                None => (stage.input, stage.max_input) = (input.cropped(), low_bits(input.bits)),
+            }
+            stage.place(earlier, &mut parameters).map_err(|rule| error(offset, rule))?;
+            if let Kind::Logits = stage.record.kind {
+                header.length = fields.at;
+                return Ok(header);
             }
         }
     }
 
     /// The header's bytes; [`Header::parse`] reads them back.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let layers: Vec<Layer> = self.stages.iter().map(|stage| stage.layer).collect();
+        let layers: Vec<Layer> = self.stages.iter().map(Stage::layer).collect();
         to_bytes(self.input, &layers)
+    }
+
+    /// Bytes of the header.
+    pub const fn byte_len(&self) -> usize {
+        self.length
     }
 
     /// The image, and what of it the first layer sees.
@@ -259,107 +468,40 @@ impl Header {
 
     /// Words of all that is not streamed: those that every inference reads.
     pub fn head_words(&self) -> u32 {
-        let bits: usize = self.stored().map(|stored| stored.head_bits()).sum();
-        bits.div_ceil(256) as u32
+        self.words()[0]
     }
 
     /// Words of the whole model. It can exceed what a contract holds (8,192): the contract checks.
     pub fn word_count(&self) -> u32 {
         // At most 32 · 65,535 · 4,096 · 8 / 256 words, which fits.
-        self.head_words() + self.stored().map(|stored| stored.streamed_words()).sum::<u32>()
+        let [head, streamed] = self.words();
+        head + streamed
+    }
+
+    /// Words that are not streamed, and words that are.
+    fn words(&self) -> [u32; 2] {
+        let (mut bits, mut streamed) = (0, 0);
+        for stage in &self.stages {
+            if stage.again.is_none() {
+                bits += stage.stored.head_bits();
+                streamed += stage.stored.streamed_words();
+            }
+        }
+        [bits.div_ceil(256) as u32, streamed]
     }
 
     /// Multiply-adds of an inference, zeros included.
     pub fn multiply_adds(&self) -> usize {
         self.stages.iter().map(Stage::multiply_adds).sum()
     }
-
-    /// The layer after those there are, or the rule that it breaks as a whole.
-    fn stage(&self, layer: Layer, parameters: &mut usize) -> Result<Stage, HeaderRule> {
-        let (input, max_input) = match self.stages.last() {
-            Some(stage) => (stage.output, max_output(stage)),
-            None => (self.input.cropped(), low_bits(self.input.bits)),
-        };
-        let mut stage =
-            Stage { layer, computed: layer, parameters: None, input, max_input, output: input };
-        match layer {
-            Layer::Again { layer: earlier } => {
-                let earlier = self.stages.get(earlier as usize).ok_or(HeaderRule::Again)?;
-                let Layer::Conv(_) = earlier.layer else { return Err(HeaderRule::Again) };
-                stage.computed = earlier.layer;
-                stage.parameters = earlier.parameters;
-                if earlier.input.channels != input.channels {
-                    return Err(HeaderRule::Again);
-                }
-            }
-            Layer::Conv(_) | Layer::Dense(_) | Layer::Logits(_) => {
-                stage.parameters = Some(*parameters);
-                *parameters += 1;
-            }
-            Layer::MaxPool { .. } | Layer::SumPool { .. } => {}
-        }
-        let flat = |channels| Some(Shape { channels, height: 1, width: 1 });
-        let pooled = |size: u8| {
-            let [height, width] = [input.height, input.width].map(|side| side / size as u16);
-            Some(Shape { height, width, ..input })
-        };
-        let output = match stage.computed {
-            Layer::Dense(dense) => flat(dense.outputs),
-            Layer::Logits(logits) => flat(logits.classes.into()),
-            Layer::Conv(conv) => conv.output(input),
-            Layer::MaxPool { size } | Layer::SumPool { size, .. } => pooled(size),
-            Layer::Again { .. } => unreachable!("resolved above"),
-        };
-        let fits = |shape: &Shape| (1..=MAX_VALUES).contains(&shape.len());
-        stage.output = output.filter(fits).ok_or(HeaderRule::OutputShape)?;
-        if let Layer::Conv(conv) = stage.computed {
-            let groups = conv.groups(input.channels);
-            if input.channels % groups != 0 || u16::from(conv.outputs) % groups != 0 {
-                return Err(HeaderRule::Groups);
-            }
-        }
-        let residual = match stage.computed {
-            Layer::Dense(Dense { requantize, .. }) | Layer::Conv(Conv { requantize, .. }) => {
-                requantize.residual
-            }
-            _ => false,
-        };
-        if residual && stage.output != input {
-            return Err(HeaderRule::Residual);
-        }
-        if let Layer::SumPool { size, shift } = layer
-            && largest_sum(size, shift, max_input) > 255
-        {
-            return Err(HeaderRule::SumRange);
-        }
-        let bound = stage.stored().map_or(0, |stored| stored.bound(max_input));
-        if bound > i32::MAX as u64 {
-            return Err(HeaderRule::Overflow);
-        }
-        Ok(stage)
-    }
 }
+
+/// Bits of weights above which those of a dense layer are streamed.
+const STREAMED_BITS: usize = 4_096;
 
 /// `2^bits − 1`.
 const fn low_bits(bits: u8) -> u8 {
     ((1u16 << bits) - 1) as u8
-}
-
-/// `(n² · x_max + half) >> shift`.
-const fn largest_sum(size: u8, shift: u8, max_input: u8) -> u32 {
-    (size as u32 * size as u32 * max_input as u32 + (1 << shift >> 1)) >> shift
-}
-
-/// The largest activation that a layer gives; 0 of logits, which nothing follows.
-fn max_output(stage: &Stage) -> u8 {
-    match stage.computed {
-        Layer::Dense(Dense { requantize, .. }) | Layer::Conv(Conv { requantize, .. }) => {
-            requantize.max()
-        }
-        Layer::SumPool { size, shift } => largest_sum(size, shift, stage.max_input) as u8,
-        Layer::MaxPool { .. } => stage.max_input,
-        Layer::Again { .. } | Layer::Logits(_) => 0,
-    }
 }
 
 const fn error(offset: usize, rule: HeaderRule) -> HeaderError {
@@ -385,10 +527,10 @@ fn to_bytes(input: Input, layers: &[Layer]) -> Vec<u8> {
 
 /// The record of a layer.
 fn record(layer: &Layer) -> Vec<u8> {
-    let kind = |kind: u8, argument: u8| kind << 4 | argument & 15;
+    let kind = |kind: Kind, argument: u8| (kind as u8) << 4 | argument & 15;
     match *layer {
         Layer::Dense(dense) => {
-            let mut bytes = Vec::from([kind(DENSE, dense.weights.code())]);
+            let mut bytes = Vec::from([kind(Kind::Dense, dense.weights.code())]);
             bytes.extend(dense.outputs.to_be_bytes());
             bytes.push(bias_byte(dense.bias));
             push_requantize(&mut bytes, dense.requantize);
@@ -400,7 +542,7 @@ fn record(layer: &Layer) -> Vec<u8> {
                 Groups::Depthwise => DEPTHWISE,
             };
             let mut bytes = Vec::from([
-                kind(CONV, conv.weights.code()),
+                kind(Kind::Conv, conv.weights.code()),
                 conv.outputs,
                 conv.kernel << 4 | conv.stride & 15,
                 conv.padding << 4 | groups,
@@ -409,24 +551,19 @@ fn record(layer: &Layer) -> Vec<u8> {
             push_requantize(&mut bytes, conv.requantize);
             bytes
         }
-        Layer::MaxPool { size } => Vec::from([kind(MAX_POOL, size)]),
-        Layer::SumPool { size, shift: 0 } => Vec::from([kind(SUM_POOL, size)]),
-        Layer::SumPool { size, shift } => Vec::from([kind(SHIFTED_SUM_POOL, size), shift]),
-        Layer::Again { layer } => Vec::from([kind(AGAIN, layer)]),
+        Layer::MaxPool { size } => Vec::from([kind(Kind::MaxPool, size)]),
+        Layer::SumPool { size, shift: 0 } => Vec::from([SUM_POOL << 4 | size & 15]),
+        Layer::SumPool { size, shift } => Vec::from([kind(Kind::SumPool, size), shift]),
+        Layer::Again { layer } => Vec::from([kind(Kind::Again, layer)]),
         Layer::Logits(logits) => {
             let weights = logits.weights.code();
-            Vec::from([kind(LOGITS, weights), logits.classes, bias_byte(logits.bias)])
+            Vec::from([kind(Kind::Logits, weights), logits.classes, bias_byte(logits.bias)])
         }
     }
 }
 
 fn bias_byte(bias: Bias) -> u8 {
-    let width = match bias.width {
-        BiasWidth::Bits4 => 1,
-        BiasWidth::Bits8 => 2,
-        BiasWidth::Bits16 => 3,
-    };
-    width << 6 | bias.shift & 0x3f
+    (bias.width as u8) << 6 | bias.shift & 0x3f
 }
 
 fn push_requantize(bytes: &mut Vec<u8>, requantize: Requantize) {
@@ -453,137 +590,123 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], HeaderError> {
-        let field = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
-        self.at += N;
-        field.copied().ok_or(error(self.bytes.len(), HeaderRule::Truncated))
+    fn byte(&mut self) -> Result<u8, HeaderError> {
+        let Some(byte) = self.bytes.get(self.at) else {
+            return Err(error(self.bytes.len(), HeaderRule::Truncated));
+        };
+        self.at += 1;
+        Ok(*byte)
     }
 
-    /// A byte, made a value of by `read`, which gives `None` where the rule is broken.
-    fn u8<T>(
-        &mut self,
-        rule: HeaderRule,
-        read: impl FnOnce(u8) -> Option<T>,
-    ) -> Result<T, HeaderError> {
-        let [byte] = self.take()?;
-        read(byte).ok_or(error(self.at - 1, rule))
+    /// The high and the low half of a byte.
+    fn halves(&mut self) -> Result<(u8, u8), HeaderError> {
+        let byte = self.byte()?;
+        Ok((byte >> 4, byte & 15))
     }
 
-    fn u16<T>(
-        &mut self,
-        rule: HeaderRule,
-        read: impl FnOnce(u16) -> Option<T>,
-    ) -> Result<T, HeaderError> {
-        let bytes = self.take()?;
-        read(u16::from_be_bytes(bytes)).ok_or(error(self.at - 2, rule))
+    fn u16(&mut self) -> Result<u16, HeaderError> {
+        Ok(u16::from(self.byte()?) << 8 | u16::from(self.byte()?))
+    }
+
+    /// An error of the field of so many bytes before, unless its rule holds.
+    fn check(&self, holds: bool, length: usize, rule: HeaderRule) -> Result<(), HeaderError> {
+        if holds { Ok(()) } else { Err(error(self.at - length, rule)) }
     }
 }
 
 fn parse_input(fields: &mut Fields<'_>) -> Result<Input, HeaderError> {
-    let [version] = fields.take()?;
-    if version >> 4 != VERSION {
-        return Err(error(0, HeaderRule::Version));
-    }
-    let channels = u16::from(version & 15);
-    if channels == 0 {
-        return Err(error(0, HeaderRule::InputShape));
-    }
-    let positive = |side: u8| (side > 0).then_some(u16::from(side));
-    let height = fields.u8(HeaderRule::InputShape, positive)?;
-    let shape = |width| Shape { channels, height, width };
-    let fits = |width: u16| (shape(width).len() <= MAX_VALUES).then_some(width);
-    let width = fields.u8(HeaderRule::InputShape, |side| positive(side).and_then(fits))?;
-    fields.u8(HeaderRule::InputCut, |byte| {
-        let (crop, bits) = (byte >> 4, byte & 15);
-        let fits = 2 * u16::from(crop) < height.min(width) && (1..=8).contains(&bits);
-        fits.then_some(Input { shape: shape(width), crop, bits })
-    })
+    use HeaderRule::{InputCut, InputShape};
+    let (version, channels) = fields.halves()?;
+    fields.check(version == VERSION, 1, HeaderRule::Version)?;
+    fields.check(channels > 0, 1, InputShape)?;
+    let height = fields.byte()?;
+    fields.check(height > 0, 1, InputShape)?;
+    let width = fields.byte()?;
+    let shape = Shape { channels: channels.into(), height: height.into(), width: width.into() };
+    fields.check((1..=MAX_VALUES).contains(&shape.len()), 1, InputShape)?;
+    let (crop, bits) = fields.halves()?;
+    let fits = 2 * crop < height.min(width) && (1..=8).contains(&bits);
+    fields.check(fits, 1, InputCut)?;
+    Ok(Input { shape, crop, bits })
 }
 
-fn parse_record(fields: &mut Fields<'_>) -> Result<Layer, HeaderError> {
-    let offset = fields.at;
-    let [first] = fields.take()?;
-    let (kind, argument) = (first >> 4, first & 15);
-    let weights = || Weights::from_code(argument).ok_or(error(offset, HeaderRule::WeightFormat));
-    let size = || match argument {
-        0 | 1 => Err(error(offset, HeaderRule::Pool)),
-        size => Ok(size),
+/// A record as it stands: what its layer has to do with the others is [`Stage::place`]'s affair.
+fn parse_record(fields: &mut Fields<'_>, record: &mut Record) -> Result<(), HeaderError> {
+    let (code, argument) = fields.halves()?;
+    record.kind = match code {
+        1 => Kind::Dense,
+        2 => Kind::Conv,
+        3 => Kind::MaxPool,
+        4 | SUM_POOL => Kind::SumPool,
+        5 => Kind::Again,
+        6 => Kind::Logits,
+        _ => return Err(error(fields.at - 1, HeaderRule::LayerKind)),
     };
-    let outputs = |outputs: u8| (outputs > 0).then_some(outputs);
-    Ok(match kind {
-        DENSE => {
-            let weights = weights()?;
-            let in_range = |outputs| (1..=MAX_OUTPUTS).contains(&outputs).then_some(outputs);
-            let outputs = fields.u16(HeaderRule::Outputs, in_range)?;
-            let bias = fields.u8(HeaderRule::BiasFormat, read_bias)?;
-            let requantize = parse_requantize(fields)?;
-            Dense { outputs, weights, bias, requantize }.into()
+    match record.kind {
+        Kind::Again => {
+            record.size = argument;
+            return Ok(());
         }
-        CONV => {
-            let weights = weights()?;
-            let outputs = fields.u8(HeaderRule::Outputs, outputs)?;
-            let (kernel, stride) = fields.u8(HeaderRule::Kernel, |byte| {
-                let (kernel, stride) = (byte >> 4, byte & 15);
-                (kernel > 0 && stride > 0).then_some((kernel, stride))
-            })?;
-            let (padding, groups) = fields.u8(HeaderRule::Padding, |byte| {
-                let groups = match byte & 15 {
-                    DEPTHWISE => Groups::Depthwise,
-                    fewer => Groups::Count(fewer + 1),
-                };
-                (byte >> 4 < kernel).then_some((byte >> 4, groups))
-            })?;
-            let bias = fields.u8(HeaderRule::BiasFormat, read_bias)?;
-            let requantize = parse_requantize(fields)?;
-            Conv { outputs, kernel, stride, padding, groups, weights, bias, requantize }.into()
+        Kind::MaxPool | Kind::SumPool => {
+            // A window that its own size is moved by.
+            (record.size, record.stride) = (argument, argument);
+            fields.check(argument > 1, 1, HeaderRule::Pool)?;
+            if code == Kind::SumPool as u8 {
+                record.shift = fields.byte()?;
+                fields.check((1..=MAX_SUM_SHIFT).contains(&record.shift), 1, HeaderRule::Pool)?;
+            }
+            return Ok(());
         }
-        MAX_POOL => Layer::MaxPool { size: size()? },
-        SUM_POOL => Layer::SumPool { size: size()?, shift: 0 },
-        SHIFTED_SUM_POOL => {
-            let size = size()?;
-            let in_range = |shift| (1..=MAX_SUM_SHIFT).contains(&shift).then_some(shift);
-            Layer::SumPool { size, shift: fields.u8(HeaderRule::Pool, in_range)? }
-        }
-        AGAIN => Layer::Again { layer: argument },
-        LOGITS => {
-            let weights = weights()?;
-            let classes = fields.u8(HeaderRule::Outputs, outputs)?;
-            let bias = fields.u8(HeaderRule::BiasFormat, read_bias)?;
-            Logits { classes, weights, bias }.into()
-        }
-        _ => return Err(error(offset, HeaderRule::LayerKind)),
-    })
-}
-
-fn read_bias(byte: u8) -> Option<Bias> {
-    let width = match byte >> 6 {
-        1 => BiasWidth::Bits4,
-        2 => BiasWidth::Bits8,
-        3 => BiasWidth::Bits16,
-        _ => return None,
+        Kind::Dense | Kind::Conv | Kind::Logits => {}
+    }
+    let Some(weights) = Weights::from_code(argument) else {
+        return Err(error(fields.at - 1, HeaderRule::WeightFormat));
     };
+    record.weights = weights;
+    let is_dense = matches!(record.kind, Kind::Dense);
+    record.outputs = if is_dense { fields.u16()? } else { fields.byte()?.into() };
+    let in_range = (1..=MAX_OUTPUTS).contains(&record.outputs);
+    fields.check(in_range, 1 + usize::from(is_dense), HeaderRule::Outputs)?;
+    if let Kind::Conv = record.kind {
+        (record.size, record.stride) = fields.halves()?;
+        fields.check(record.size > 0 && record.stride > 0, 1, HeaderRule::Kernel)?;
+        (record.padding, record.groups) = fields.halves()?;
+        fields.check(record.padding < record.size, 1, HeaderRule::Padding)?;
+    }
+    let bias = fields.byte()?;
     // Bit 5 is zero, or the shift is above 23 anyway.
-    let shift = byte & 0x3f;
-    (shift <= MAX_BIAS_SHIFT).then_some(Bias { width, shift })
+    record.bias.shift = bias & 0x3f;
+    let width = BiasWidth::from_code(bias >> 6).filter(|_| record.bias.shift <= MAX_BIAS_SHIFT);
+    let Some(width) = width else {
+        return Err(error(fields.at - 1, HeaderRule::BiasFormat));
+    };
+    record.bias.width = width;
+    if let Kind::Logits = record.kind {
+        return Ok(());
+    }
+    parse_requantize(fields, &mut record.requantize)
 }
 
-fn parse_requantize(fields: &mut Fields<'_>) -> Result<Requantize, HeaderError> {
-    let (storage, mut requantize) = fields.u16(HeaderRule::Requantization, |field| {
-        let (bits, shift) = (field >> 9 & 15, field & 0x3f);
-        let holds = field >> 14 < 3
-            && (1..=8).contains(&bits)
-            && field >> 6 & 7 == 0
-            && (1..=MAX_SHIFT).contains(&shift);
-        let multipliers = if field >> 14 == 2 { Multipliers::Each8 } else { Multipliers::Each4 };
-        let (bits, shift, residual) = (bits as u8, shift as u8, field >> 13 & 1 == 1);
-        holds.then_some((field >> 14, Requantize { multipliers, shift, bits, residual }))
-    })?;
-    if storage == 0 {
-        let positive = |multiplier| (multiplier > 0).then_some(multiplier);
-        let multiplier = fields.u16(HeaderRule::Multiplier, positive)?;
-        requantize.multipliers = Multipliers::Layer(multiplier);
-    }
-    Ok(requantize)
+fn parse_requantize(fields: &mut Fields<'_>, to: &mut Requantize) -> Result<(), HeaderError> {
+    let field = fields.u16()?;
+    to.bits = (field >> 9 & 15) as u8;
+    to.shift = (field & 0x3f) as u8;
+    to.residual = field >> 13 & 1 == 1;
+    let holds = field >> 14 < 3
+        && (1..=8).contains(&to.bits)
+        && field >> 6 & 7 == 0
+        && (1..=MAX_SHIFT).contains(&to.shift);
+    fields.check(holds, 2, HeaderRule::Requantization)?;
+    to.multipliers = match field >> 14 {
+        0 => {
+            let multiplier = fields.u16()?;
+            fields.check(multiplier > 0, 2, HeaderRule::Multiplier)?;
+            Multipliers::Layer(multiplier)
+        }
+        1 => Multipliers::Each4,
+        _ => Multipliers::Each8,
+    };
+    Ok(())
 }
 
 #[cfg(test)]
@@ -623,9 +746,9 @@ mod tests {
             bias: Bias { width: BiasWidth::Bits4, shift: 1 },
             requantize,
         };
-        assert_eq!(header.stages()[1].layer, conv.into());
-        assert_eq!(header.stages()[3].layer, Layer::Again { layer: 1 });
-        assert_eq!(header.stages()[3].computed, conv.into());
+        assert_eq!(header.stages()[1].layer(), conv.into());
+        assert_eq!(header.stages()[3].layer(), Layer::Again { layer: 1 });
+        assert_eq!(header.stages()[3].computed(), conv.into());
         assert_eq!(
             (header.stages()[3].parameters, header.stages()[4].parameters),
             (Some(1), Some(2))
@@ -633,7 +756,7 @@ mod tests {
         // conv: 8 · 12 + 72 · 4; conv: 8 · 12 + 576 · 2; dense: 6 · 16 + 615 bytes (streamed: 20 words); 10 · 8 + 60 · 4.
         assert_eq!(header.head_words(), (384u32 + 1_248 + 96 + 320).div_ceil(256));
         assert_eq!(header.word_count(), 8 + 20);
-        let layers: Vec<Layer> = header.stages().iter().map(|stage| stage.layer).collect();
+        let layers: Vec<Layer> = header.stages().iter().map(Stage::layer).collect();
         assert_eq!(Header::new(header.input(), &layers).unwrap(), header);
         // 256 · 8 · 9 + 256 · 8 · 72 + 64 · 8 · 72 + 512 · 6 + 60
         assert_eq!(header.multiply_adds(), 18_432 + 147_456 + 36_864 + 3_072 + 60);

@@ -48,19 +48,20 @@ impl Input {
 
 /// How a layer's weights are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Weights {
     /// −1 or 1, one bit.
-    Binary,
+    Binary = 1,
     /// −3, −1, 1 or 3, two bits.
-    Int2,
+    Int2 = 2,
     /// −4…3, three bits.
-    Int3,
+    Int3 = 3,
     /// −8…7, four bits.
-    Int4,
+    Int4 = 4,
     /// −1, 0 or 1, five to a byte.
-    Ternary,
+    Ternary = 5,
     /// −128…127, eight bits.
-    Int8,
+    Int8 = 8,
 }
 
 impl Weights {
@@ -68,16 +69,9 @@ impl Weights {
     pub const ALL: [Self; 6] =
         [Self::Binary, Self::Ternary, Self::Int2, Self::Int3, Self::Int4, Self::Int8];
 
-    /// The header's code.
+    /// The header's code: of all but ternary weights, their bits.
     pub const fn code(self) -> u8 {
-        match self {
-            Self::Binary => 1,
-            Self::Int2 => 2,
-            Self::Int3 => 3,
-            Self::Int4 => 4,
-            Self::Ternary => 5,
-            Self::Int8 => 8,
-        }
+        self as u8
     }
 
     /// The format of a code.
@@ -110,11 +104,9 @@ impl Weights {
     /// The largest magnitude a weight can have.
     pub const fn max_magnitude(self) -> u32 {
         match self {
-            Self::Binary | Self::Ternary => 1,
+            Self::Ternary => 1,
             Self::Int2 => 3,
-            Self::Int3 => 4,
-            Self::Int4 => 8,
-            Self::Int8 => 128,
+            _ => 1 << (self.code() - 1),
         }
     }
 
@@ -133,13 +125,26 @@ impl Weights {
 
 /// Bits of a stored bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum BiasWidth {
     /// −8…7.
-    Bits4,
+    Bits4 = 1,
     /// −128…127.
-    Bits8,
+    Bits8 = 2,
     /// −32,768…32,767.
-    Bits16,
+    Bits16 = 3,
+}
+
+impl BiasWidth {
+    /// The width of a code in the header.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::Bits4,
+            2 => Self::Bits8,
+            3 => Self::Bits16,
+            _ => return None,
+        })
+    }
 }
 
 /// How a layer's biases are stored: signed integers, shifted left before use.
@@ -154,11 +159,7 @@ pub struct Bias {
 impl Bias {
     /// Bits that a bias takes.
     pub const fn bits(self) -> u32 {
-        match self.width {
-            BiasWidth::Bits4 => 4,
-            BiasWidth::Bits8 => 8,
-            BiasWidth::Bits16 => 16,
-        }
+        2 << self.width as u8
     }
 
     /// The smallest and largest value that fits, before the shift.
@@ -286,16 +287,6 @@ impl Conv {
             Groups::Depthwise => channels,
         }
     }
-
-    /// The shape of the output; `None` where the kernel is larger than the padded input.
-    pub fn output(self, input: Shape) -> Option<Shape> {
-        let side = |side: u16| {
-            let room = (side + 2 * self.padding as u16).checked_sub(self.kernel as u16)?;
-            Some(room / self.stride as u16 + 1)
-        };
-        let (height, width) = (side(input.height)?, side(input.width)?);
-        Some(Shape { channels: self.outputs as u16, height, width })
-    }
 }
 
 /// The last layer: dense, and its accumulators are the logits.
@@ -354,9 +345,6 @@ pub struct Stored {
     pub streamed: bool,
 }
 
-/// Bits of weights above which those of a dense layer are streamed.
-const STREAMED_BITS: usize = 4_096;
-
 impl Stored {
     /// Number of weights.
     pub const fn count(&self) -> usize {
@@ -384,32 +372,6 @@ impl Stored {
     pub const fn bound(&self, max_input: u8) -> u64 {
         let products = self.fan_in as u64 * max_input as u64 * self.weights.max_magnitude() as u64;
         products + self.bias.max_magnitude()
-    }
-}
-
-impl Layer {
-    /// The parameters of the layer, for an input of this shape; `None` of pools and of [`Layer::Again`].
-    pub fn stored(&self, input: Shape) -> Option<Stored> {
-        let dense = |outputs: usize, weights: Weights, bias: Bias, multiplier_bits| {
-            let streamed = weights.bits(outputs * input.len()) > STREAMED_BITS;
-            Some(Stored { outputs, fan_in: input.len(), weights, bias, multiplier_bits, streamed })
-        };
-        match self {
-            Self::Dense(d) => {
-                dense(d.outputs as usize, d.weights, d.bias, d.requantize.multipliers.bits())
-            }
-            Self::Logits(l) => dense(l.classes as usize, l.weights, l.bias, 0),
-            Self::Conv(c) => Some(Stored {
-                outputs: c.outputs as usize,
-                fan_in: (input.channels / c.groups(input.channels)) as usize
-                    * (c.kernel as usize * c.kernel as usize),
-                weights: c.weights,
-                bias: c.bias,
-                multiplier_bits: c.requantize.multipliers.bits(),
-                streamed: false,
-            }),
-            Self::MaxPool { .. } | Self::SumPool { .. } | Self::Again { .. } => None,
-        }
     }
 }
 

@@ -39,7 +39,7 @@
 //!
 //! let words = pack::words(&network);
 //! assert_eq!(words.len(), 1);
-//! let mut model = Model::load(network.header(), &mut words.as_slice());
+//! let mut model = Model::load(network.header().clone(), &mut words.as_slice());
 //! assert_eq!(model.forward(&mut words.as_slice(), &[10, 20])?, logits);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -54,6 +54,7 @@ pub mod layer;
 pub mod network;
 pub mod pack;
 pub mod reference;
+mod room;
 
 pub use header::{Header, HeaderError, Stage};
 pub use layer::{

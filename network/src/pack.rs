@@ -225,7 +225,7 @@ mod tests {
         let input = header.input();
         let bias = Bias { width: BiasWidth::Bits4, shift: 0 };
         let copy = Logits { classes: 8, weights: Weights::Ternary, bias };
-        let layers = [header.stages()[0].layer, copy.into()];
+        let layers = [header.stages()[0].layer(), copy.into()];
         let identity = Parameters {
             weights: (0..64).map(|k| i8::from(k % 9 == 0)).collect(),
             biases: vec![0; 8],

@@ -24,7 +24,7 @@ pub fn forward(network: &Network, image: &[u8]) -> Result<Vec<i32>, ImageLengthE
     let mut x = cut(network.header().input(), image);
     for stage in network.header().stages() {
         let parameters = stage.parameters.map(|index| &network.parameters()[index]);
-        x = match (stage.computed, parameters) {
+        x = match (stage.computed(), parameters) {
             (Layer::Dense(layer), Some(parameters)) => {
                 let acc = dense(layer.bias, parameters, &x);
                 activations(layer.requantize, parameters, stage.output, &acc, &x)

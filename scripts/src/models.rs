@@ -124,7 +124,7 @@ impl Model {
     /// The fast kernel with this model in it.
     pub fn kernel(&self) -> Kernel<'_> {
         let mut words = Counted { words: &self.words, read: vec![false; self.words.len()] };
-        let model = kernel::Model::load(self.network.header(), &mut words);
+        let model = kernel::Model::load(self.network.header().clone(), &mut words);
         Kernel { head: words.read.clone(), words, model }
     }
 
@@ -164,9 +164,9 @@ struct Counted<'a> {
 }
 
 impl WordSource for Counted<'_> {
-    fn word(&mut self, index: u32) -> Word {
+    fn read(&mut self, index: u32, to: &mut Word) {
         self.read[index as usize] = true;
-        self.words[index as usize]
+        *to = self.words[index as usize];
     }
 }
 

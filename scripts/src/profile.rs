@@ -128,7 +128,7 @@ fn parts(model: &Model) -> Vec<Part> {
     };
     let mut ends = Ends::default();
     let mut words = &model.words[..];
-    let mut kernel = kernel::Model::load_probed(header, &mut words, &mut ends);
+    let mut kernel = kernel::Model::load_probed(header.clone(), &mut words, &mut ends);
     // Which parts there are does not depend on the image; if it is of a wrong size, there is none.
     let blank = vec![0; header.image_len()];
     let _ = kernel.forward_probed(&mut words, &blank, &mut ends);

@@ -9,7 +9,7 @@ use inkling_network::{Conv, Dense, Groups, Header, Layer, Logits, Stage};
 /// Input and layers, as in `400→64→10` or `16×16→conv3-8→max2→10`.
 pub fn network(header: &Header) -> String {
     let input = header.input().cropped();
-    let spatial = header.stages().iter().any(|stage| !is_dense(stage.layer));
+    let spatial = header.stages().iter().any(|stage| !is_dense(stage.layer()));
     let input = match (spatial, input.channels) {
         (false, _) => input.len().to_string(),
         (true, 1) => format!("{}×{}", input.height, input.width),
@@ -21,7 +21,7 @@ pub fn network(header: &Header) -> String {
 
 /// One layer, as in `conv3-8`.
 pub fn layer(stage: &Stage) -> String {
-    match stage.layer {
+    match stage.layer() {
         Layer::Dense(Dense { outputs, requantize, .. }) => {
             format!("{outputs}{}", plus(requantize.residual))
         }
@@ -64,7 +64,7 @@ mod tests {
     fn dense_networks_are_widths() {
         // A 20×20 image, 64 outputs, 10 classes; 8-bit weights.
         let header = [0x21, 20, 20, 0x08, 0x18, 0, 64, 0xc0, 0x10, 0x10, 0, 1, 0x68, 10, 0xc0];
-        let (header, _) = Header::parse_prefix(&header).unwrap();
+        let header = Header::parse_prefix(&header).unwrap();
         assert_eq!(network(&header), "400→64→10");
     }
 

@@ -55,7 +55,7 @@ pub fn untaken(contract: Contract, header: &Header) -> Option<u16> {
     let mut offset = 4;
     for stage in header.stages() {
         let streamed = |own: Stored| own.streamed && own.weights == Weights::Int8;
-        match stage.layer {
+        match stage.layer() {
             Layer::Dense(dense) if stage.own().is_some_and(streamed) => {
                 // With a multiplier in the header, or without.
                 offset += if dense.requantize.multipliers.bits() == 0 { 8 } else { 6 };

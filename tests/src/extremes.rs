@@ -177,7 +177,7 @@ pub fn features(header: &Header) -> BTreeSet<String> {
     note(if input.shape.channels > 1 { "planes" } else { "one plane" }.into());
     note(if header.to_bytes().len() > 31 { "long header" } else { "short header" }.into());
     for stage in header.stages() {
-        let (kind, requantize) = match stage.computed {
+        let (kind, requantize) = match stage.computed() {
             Layer::Dense(dense) => ("dense", Some(dense.requantize)),
             Layer::Conv(conv) => {
                 note(match conv.groups {
@@ -201,7 +201,7 @@ pub fn features(header: &Header) -> BTreeSet<String> {
             }
             Layer::Again { .. } => continue,
         };
-        if let Layer::Again { layer } = stage.layer {
+        if let Layer::Again { layer } = stage.layer() {
             let same = header.stages()[usize::from(layer)].input == stage.input;
             note(format!("again {}", if same { "on the same shape" } else { "on another shape" }));
         }

@@ -54,7 +54,7 @@ fn agree(
     let logits: Vec<Vec<i32>> = images.iter().map(|image| model.logits(image).unwrap()).collect();
     let digits: Vec<u8> = logits.iter().map(|logits| argmax(logits) as u8).collect();
     let mut words = &model.words[..];
-    let mut kernel = kernel::Model::load(header, &mut words);
+    let mut kernel = kernel::Model::load(header.clone(), &mut words);
     for (image, logits) in images.iter().zip(&logits) {
         let got = kernel.forward(&mut words, image).unwrap();
         assert_eq!(got, logits, "kernel: {what}: {header:?}");

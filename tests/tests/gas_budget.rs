@@ -11,7 +11,7 @@ use inkling_devnode::TxOutcome;
 use inkling_tests::{Deployed, STRANGER, digit, test_images};
 
 /// What a Stylus program may pay more while it is not cached.
-const UNCACHED: u64 = 16_500;
+const UNCACHED: u64 = 13_000;
 
 /// What a cold slot costs in the EVM (EIP-2929).
 const COLD_SLOT: u64 = 2_100;

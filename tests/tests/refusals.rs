@@ -145,7 +145,7 @@ fn a_plan_is_carried_out_if_it_is_agreed_to() {
         input.write_all(answer.as_bytes()).expect("it reads");
         let output = process.wait_with_output().expect("it ends");
         let text = said(&output);
-        assert!(text.contains("Send 4 transactions for about 0.00085"), "{text}");
+        assert!(text.contains("Send 4 transactions for about 0.00065"), "{text}");
         assert_eq!(
             (output.status.code(), served.node.read().number()),
             (Some(code), blocks),

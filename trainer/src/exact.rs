@@ -47,7 +47,7 @@ fn forward(network: &Network, images: &Tensor) -> Tensor {
     let shape = [-1, side(input.shape.height), side(input.shape.width)];
     let mut x = cut(&images.view(shape), input.crop, input.bits);
     for stage in network.header().stages() {
-        x = match (stage.computed, stage.parameters.zip(stage.stored())) {
+        x = match (stage.computed(), stage.parameters.zip(stage.stored())) {
             (Layer::MaxPool { size }, _) => {
                 x.max_pool2d([i64::from(size)], [i64::from(size)], [0], [1], false)
             }
@@ -90,7 +90,7 @@ fn accumulate(stage: &Stage, stored: &Stored, parameters: &Parameters, x: &Tenso
         parameters.biases.iter().map(|&bias| i64::from(bias) << stored.bias.shift).collect();
     let biases = Tensor::from_slice(&biases).to_kind(Kind::Double);
     let (x, outputs) = (x.to_kind(kind), stored.outputs as i64);
-    let sums = match stage.computed {
+    let sums = match stage.computed() {
         Layer::Conv(conv) => {
             let kernel = i64::from(conv.kernel);
             let groups = i64::from(conv.groups(stage.input.channels));

@@ -5,7 +5,6 @@
 //! with whole numbers in 32-bit floats. Max pooling that follows a layer without residual is moved before the
 //! normalization: multipliers are positive, so the result is the same, and there is less to normalize.
 
-use inkling_network::header::Stage;
 use inkling_network::{
     Bias, Header, HeaderError, Layer, Logits, Network, NetworkError, Parameters,
 };
@@ -79,14 +78,14 @@ impl Net {
     pub fn new(header: Header, rng: &mut StdRng) -> Self {
         let (mut steps, mut blocks) = (Vec::new(), Vec::new());
         for stage in header.stages() {
-            let residual = match stage.computed {
+            let residual = match stage.computed() {
                 Layer::Conv(conv) => conv.requantize.residual,
                 Layer::Dense(dense) => dense.requantize.residual,
                 _ => false,
             };
             // A layer that is applied again is none of its own, and makes no block.
-            blocks.extend(Block::new(stage.layer, stage.input));
-            let step = match (stage.computed, steps.last_mut()) {
+            blocks.extend(Block::new(stage.layer(), stage.input));
+            let step = match (stage.computed(), steps.last_mut()) {
                 (Layer::MaxPool { size }, Some(Step::Block { residual: false, pool, .. }))
                     if pool.is_none() =>
                 {
@@ -100,7 +99,9 @@ impl Net {
             };
             steps.push(step);
         }
-        let Some(&Stage { layer: Layer::Logits(layer), input, .. }) = header.stages().last() else {
+        let Some((Layer::Logits(layer), input)) =
+            header.stages().last().map(|stage| (stage.layer(), stage.input))
+        else {
             unreachable!("a header ends with logits")
         };
         let head = Head { layer, inputs: input.len() as i64, scale: 0.0, bias_shift: None };
@@ -198,7 +199,7 @@ impl Net {
         tch::no_grad(|| {
             let (blocks, last) = self.slices();
             let mut layers: Vec<Layer> =
-                self.header.stages().iter().map(|stage| stage.layer).collect();
+                self.header.stages().iter().map(|stage| stage.layer()).collect();
             let mut parameters = Vec::new();
             let owners = self.header.stages().iter().enumerate();
             let owners = owners.filter(|(_, stage)| stage.own().is_some()).map(|(at, _)| at);

@@ -75,7 +75,7 @@ pub fn markdown(model: &TrainedModel, wall_seconds: &[f64], threads: usize) -> S
             "| {k} | {} | {}×{height}×{width} | {} |",
             kind(stage),
             stage.output.channels,
-            numbers(stage.layer),
+            numbers(stage.layer()),
         );
     }
     let _ = write!(page, "\nMade by\n\n```sh\n{}\n```\n", card.command);
@@ -126,7 +126,7 @@ fn runs(page: &mut String, shipped: u64, runs: &[Run], wall_seconds: &[f64], thr
 
 /// What a layer is.
 fn kind(stage: &Stage) -> String {
-    match stage.layer {
+    match stage.layer() {
         Layer::Dense(dense) if dense.requantize.residual => "dense, residual".into(),
         Layer::Dense(_) => "dense".into(),
         Layer::Conv(conv) => {

@@ -132,7 +132,7 @@ fn batches_compute_what_the_reference_computes() {
         let ours: Vec<f64> =
             exact::logits(&network, &tensor(&images)).flatten(0, -1).try_into().unwrap();
         assert_eq!(ours, reference_logits(&network, &images), "seed {seed}: {network:?}");
-        for Stage { layer, .. } in network.header().stages() {
+        for layer in network.header().stages().iter().map(Stage::layer) {
             kinds[match layer {
                 Layer::Dense(_) => 0,
                 Layer::Conv(_) => 1,

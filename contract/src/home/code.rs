@@ -4,51 +4,50 @@
 //! One slot says which account, and whether the model is ready, so that inference reads nothing else. All words come in
 //! one upload, because code cannot be extended.
 
-use alloc::vec::Vec;
-
-use alloy_primitives::{Address, U256};
 use inkling_network::Header;
 use inkling_network::kernel::WordSource;
 use inkling_network::pack::Word;
-use stylus_sdk::deploy::RawDeploy;
-use stylus_sdk::prelude::*;
 
 use crate::errors::*;
-use crate::life::CHUNK_BYTES;
-use crate::store::{Status, Store};
+use crate::host;
+use crate::life::{self, CHUNK_BYTES, Start};
+use crate::store::Status;
 
 /// The data account in the low 160 bits; byte 0 is 1 while the model is ready or frozen.
-const DATA: u64 = 12;
+const DATA: u16 = 12;
 
 /// The most bytes that the code of an account may have (EIP-170).
 const MAX_CODE: usize = 24_576;
 
+/// PUSH2 length, DUP1, PUSH1 10, RETURNDATASIZE (0), CODECOPY, and then RETURNDATASIZE, RETURN: returns all that follows.
+const CREATION: u64 = 0x61_0000_80_60_0a_3d_39;
+const CREATION_LENGTH: usize = 10;
+
 /// The byte before the header: the instruction STOP, so that nobody runs the data.
 const STOP: u8 = 0;
 
-/// The code of the data account, and where its words begin.
+/// The words in the code of the data account.
 pub struct Words {
-    code: Vec<u8>,
-    start: usize,
+    words: &'static [Word],
 }
 
 impl WordSource for Words {
-    fn word(&mut self, index: u32) -> Word {
-        let from = self.start + index as usize * 32;
+    fn read(&mut self, index: u32, to: &mut Word) {
         // The account was written whole: no index is beyond it.
-        self.code.get(from..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; 32])
+        *to = self.words[index as usize];
     }
 }
 
 /// The model, if it is ready.
-pub fn open(store: &Store<'_>) -> Result<(Header, Words), Error> {
-    let data = store.load(DATA);
+pub fn open() -> Result<(Header, Words), Refused> {
+    let data = host::load(DATA);
     if data[0] == 0 {
-        return Err(not_ready(store.state()));
+        return Err(not_ready(life::state()));
     }
-    let code = store.0.code(account(data));
-    let (header, length) = Header::parse_prefix(&code[1..]).map_err(bad_header)?;
-    Ok((header, Words { code, start: 1 + length }))
+    let code = &host::code(data)[1..];
+    let header = Header::parse_prefix(code).map_err(bad_header)?;
+    let (words, _) = code[header.byte_len()..].as_chunks();
+    Ok((header, Words { words }))
 }
 
 /// The most words that a model with such a header may have.
@@ -57,53 +56,56 @@ pub const fn limit(header_length: usize) -> u32 {
 }
 
 /// Forgets what was uploaded.
-pub fn clear(store: &Store<'_>) {
-    store.store(DATA, [0; 32]);
+pub fn clear() {
+    host::store(DATA, host::zero());
 }
 
 /// Creates the data account. All words must be there.
-pub fn upload(store: &Store<'_>, status: &Status, index: u32, words: &[u8]) -> Result<(), Error> {
-    let expected = status.words as usize * 32;
+pub fn upload(status: &Status, index: u32, words: &[u8]) -> Result<(), Refused> {
+    let expected = status.words() as usize * 32;
     if index != 0 || words.len() != expected {
         return Err(bad_chunk_length(words.len(), expected));
     }
-    let header = store.header_bytes(status);
-    let [.., high, low] = (1 + header.len() + words.len()).to_be_bytes();
-    // PUSH2 length, DUP1, PUSH1 10, RETURNDATASIZE (0), CODECOPY, RETURNDATASIZE, RETURN: returns all that follows.
-    let creation = [0x61, high, low, 0x80, 0x60, 10, 0x3d, 0x39, 0x3d, 0xf3];
-    let code = [&creation[..], &[STOP], &header, words].concat();
-    // SAFETY: this creation code calls nothing, so that nothing can come back and see storage half written.
-    let created = unsafe { RawDeploy::new().deploy(store.0, &code, U256::ZERO) };
-    let address = created.map_err(|_| no_data_account())?;
-    store.store(DATA, address.into_word().0);
+    let start = Start::load(status);
+    let header = start.header();
+    let length = 1 + header.len() + words.len();
+    let code = host::bytes(CREATION_LENGTH + length);
+    code.as_chunks_mut().0[0] = (CREATION | (length as u64) << 40).to_be_bytes();
+    (code[8], code[9]) = (0x3d, 0xf3);
+    let data = &mut code[CREATION_LENGTH..];
+    data[0] = STOP;
+    host::copy(header, &mut data[1..]);
+    host::copy(words, &mut data[1 + header.len()..]);
+    // This creation code calls nothing, so that nothing can come back and see storage half written.
+    let account = host::create(code);
+    if host::equal(account, host::zero()) {
+        return Err(no_data_account());
+    }
+    host::store(DATA, account);
     Ok(())
 }
 
-/// All chunks, or none once the account is there.
-pub fn missing(store: &Store<'_>, status: &Status) -> Vec<u32> {
-    let chunks = if store.load(DATA) == [0; 32] { status.chunks() } else { 0 };
-    (0..chunks).collect()
+/// All chunks at once, or none.
+pub fn uploaded() -> &'static Word {
+    let uploaded = host::zero();
+    if !host::equal(host::load(DATA), uploaded) {
+        *uploaded = [0xff; 32];
+    }
+    uploaded
 }
 
-/// The hashes of all chunks, one after another.
-pub fn chunk_hashes(store: &Store<'_>, status: &Status) -> Vec<u8> {
-    let code = store.0.code(account(store.load(DATA)));
-    let words = &code[code.len() - status.words as usize * 32..];
-    let mut hashes = Vec::new();
-    for chunk in words.chunks(CHUNK_BYTES) {
-        hashes.extend_from_slice(&store.0.native_keccak256(chunk).0);
+/// The hash of each chunk.
+pub fn chunk_hashes(status: &Status, to: &mut [Word]) {
+    let code = host::code(host::load(DATA));
+    let words = &code[code.len() - status.words() as usize * 32..];
+    for (chunk, hash) in words.chunks(CHUNK_BYTES).zip(to) {
+        *hash = *host::keccak256(chunk);
     }
-    hashes
 }
 
 /// Makes the account known to inference.
-pub fn finalize(store: &Store<'_>) {
-    let mut data = store.load(DATA);
+pub fn finalize() {
+    let data = host::load(DATA);
     data[0] = 1;
-    store.store(DATA, data);
-}
-
-/// The low 160 bits.
-fn account(data: Word) -> Address {
-    Address::from_slice(&data[12..])
+    host::store(DATA, data);
 }

@@ -4,12 +4,12 @@
 //! before the end. An unaligned load then has the stream's next eight bytes in its register with the earliest bit on
 //! top, wherever the field begins, and two shifts cut it out.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::memory::{load, store};
 use crate::layer::Weights;
 use crate::pack::Word;
+use crate::room::zeros;
 
 /// Bytes behind the stream that a load of eight touches, which may begin up to 16 bytes behind its end.
 const SLACK: usize = 24;
@@ -24,7 +24,7 @@ pub(super) struct Bits {
 impl Bits {
     /// Room for so many words, all zero.
     pub(super) fn of_words(words: usize) -> Self {
-        Self { reversed: vec![0; SLACK / 8 + words * 4] }
+        Self { reversed: zeros(SLACK / 8 + words * 4) }
     }
 
     /// Room for what [`Bits::ternary_fields`] makes of so many weights.
@@ -34,21 +34,15 @@ impl Bits {
 
     /// Puts a word at its place in the stream.
     pub(super) fn set_word(&mut self, index: usize, word: &Word) {
-        let end = self.reversed.len() - index * 4;
-        let (quarters, _) = word.as_chunks::<8>();
-        let quarter = |index: usize| u64::from_be_bytes(quarters[index]).to_le();
-        let to = &mut self.reversed[end - 4..end];
-        to[3] = quarter(0);
-        to[2] = quarter(1);
-        to[1] = quarter(2);
-        to[0] = quarter(3);
-    }
-
-    /// Puts word `index` of the stream at its beginning too.
-    pub(super) fn repeat_first(&mut self, index: usize) {
-        let end = self.reversed.len();
-        let word = end - index * 4;
-        self.reversed.copy_within(word - 4..word, end - 4);
+        let (fours, _) = word.as_chunks();
+        let swap = |four: usize| u32::from_be_bytes(fours[four]).to_le_bytes();
+        let reversed = [[swap(7), swap(6), swap(5), swap(4)], [swap(3), swap(2), swap(1), swap(0)]];
+        let at = self.bytes() - 32 * (index + 1);
+        assert!(at < self.bytes());
+        // SAFETY: 32 bytes inside, since the length is a multiple of 8 and `at` at most 32 below it.
+        unsafe {
+            self.reversed.as_mut_ptr().byte_add(at).cast::<[[[u8; 4]; 4]; 2]>().write(reversed)
+        };
     }
 
     /// Bytes, the slack included.

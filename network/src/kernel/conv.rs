@@ -1,13 +1,12 @@
 //! Convolutions: weights in the form that [`super::block`] likes, and the pass over all groups, outputs and segments.
 //!
 //! A kernel of `k` columns is `⌈k / 3⌉` segments a row, so an output is a list of segments whatever its kernel; the list
-//! is cut into blocks of 24, six and three, the outputs of a group into chunks of eight and four, and what is missing at
-//! the end of either is filled with zero weights. With a stride every column is computed and some are kept.
+//! is cut into blocks of 24, six and three, the outputs of a group into chunks of eight, or for the last four, if segments
+//! come by sixes, of four; what is missing at the end of either is filled with zero weights. With a stride every column is computed and some are kept.
 //!
 //! Accumulators lie in 16-bit lanes. A *wide* convolution, for which they are too narrow, works on a copy of its input in
 //! lanes of 32 bits, and each of its segments is a single weight.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::bits::{Bits, Format};
@@ -16,8 +15,9 @@ use super::load::Step;
 use super::memory::{Planes, load, set_value, store};
 use super::scale::{HIGH, ONES, Scale, in_order, max, pairs, relu};
 use super::{Output, Parameters};
-use crate::header::Stage;
-use crate::layer::{Conv, Multipliers, Requantize};
+use crate::header::{Record, Stage};
+use crate::layer::{Multipliers, Requantize};
+use crate::room::zeros;
 
 /// A convolution's numbers, and how it is cut up.
 #[derive(Clone, Copy)]
@@ -38,16 +38,18 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn new(conv: &Conv, planes: u16, wide: bool) -> Self {
-        let (kernel, taps) = (conv.kernel as usize, if wide { 1 } else { 3 });
-        let groups = conv.groups(planes) as usize;
-        let channels = planes as usize / groups;
+    /// Of a stage that is a convolution.
+    pub(super) fn new(stage: &Stage, wide: bool) -> Self {
+        let record = &stage.record;
+        let (kernel, taps) = (usize::from(record.size), if wide { 1 } else { 3 });
+        let channels = stage.stored.fan_in / (kernel * kernel);
+        let groups = usize::from(stage.input.channels) / channels;
         Self {
             kernel,
-            stride: conv.stride.into(),
+            stride: record.stride.into(),
             groups,
             channels,
-            outputs: conv.outputs as usize / groups,
+            outputs: stage.stored.outputs / groups,
             taps,
             segments: (channels * kernel * kernel.div_ceil(taps)).next_multiple_of(3),
             value: if wide { 4 } else { 2 },
@@ -57,7 +59,8 @@ impl Shape {
     /// The outputs that the next chunk has, and how many of them there are.
     const fn chunk(&self, done: usize) -> (usize, usize) {
         let left = self.outputs - done;
-        if left > 4 { (8, if left > 8 { 8 } else { left }) } else { (4, left) }
+        let width = if left > 4 || !self.segments.is_multiple_of(6) { 8 } else { 4 };
+        (width, if left > width { width } else { left })
     }
 
     /// Positions in a row of the output, two columns each, those that a stride leaves out included.
@@ -66,23 +69,30 @@ impl Shape {
     }
 
     /// Words of scratch memory that [`run`] needs: offsets, accumulators, and values of 32 bits.
-    pub(super) fn scratch(&self, stage: &Stage, step: &Step) -> [usize; 3] {
+    pub(super) fn scratch(&self, stage: &Stage, input: &Planes) -> usize {
+        let values = if self.taps == 1 { input.len() / 2 } else { 0 };
+        self.offset_words() + self.accumulator_words(stage) + values
+    }
+
+    const fn offset_words(&self) -> usize {
+        self.segments.div_ceil(2)
+    }
+
+    const fn accumulator_words(&self, stage: &Stage) -> usize {
         let output = &stage.output;
         // Four or eight columns at a time reach past the last row's last position.
-        let positions = output.height as usize * self.positions(output.width) + 4;
-        let values = if self.taps == 1 { step.input.len() / 2 } else { 0 };
-        [self.segments.div_ceil(2), positions * 8, values]
+        (output.height as usize * self.positions(output.width) + 4) * 8
     }
 }
 
 /// Whether four lanes are requantized at a time, and a pool can be part of it.
-pub(super) const fn is_swift(conv: &Conv, wide: bool) -> bool {
-    let Requantize { multipliers, shift, .. } = conv.requantize;
+pub(super) const fn is_swift(record: &Record, wide: bool) -> bool {
+    let Requantize { multipliers, shift, .. } = record.requantize;
     let largest = match multipliers {
         Multipliers::Layer(multiplier) => multiplier as u64,
         each => 1 << each.bits(),
     };
-    conv.stride == 1 && !wide && largest <= 1 << shift
+    record.stride == 1 && !wide && largest <= 1 << shift
 }
 
 /// The weights from bit `at` on: for each chunk of outputs a word each for the accumulators to begin with, the bias and
@@ -98,7 +108,7 @@ pub(super) fn unpack(
     while padded < shape.outputs {
         padded += shape.chunk(padded).0;
     }
-    let mut words = vec![0; shape.groups * padded * (1 + shape.segments)];
+    let mut words = zeros(shape.groups * padded * (1 + shape.segments));
     let mut outputs = outputs.iter();
     let mut chunk: *mut u64 = words.as_mut_ptr();
     let pack = Pack::new(shape, format);
@@ -225,7 +235,6 @@ impl Pack {
 /// `memory` holds the step's planes, the input with the convolution's padding as its border; `scratch` has as many words
 /// as [`Shape::scratch`] says; the parameters are the convolution's.
 pub(super) unsafe fn run(
-    conv: &Conv,
     parameters: &Parameters,
     stage: &Stage,
     step: &Step,
@@ -233,18 +242,19 @@ pub(super) unsafe fn run(
     scratch: *mut u64,
 ) {
     let (input, wide) = (&step.input, parameters.wide);
-    let shape = Shape::new(conv, stage.input.channels, wide);
-    let [offset_words, accumulator_words, _] = shape.scratch(stage, step);
+    let shape = Shape::new(stage, wide);
+    let requantize = &stage.record.requantize;
+    let is_swift = is_swift(&stage.record, wide);
     let offsets: *mut u32 = scratch.cast();
     // SAFETY: the parts of the scratch memory.
-    let accumulators = unsafe { scratch.add(offset_words) };
+    let accumulators = unsafe { scratch.add(shape.offset_words()) };
     // SAFETY: the region of the input.
     let mut x: *const u8 = unsafe { memory.add(2 * input.start) };
     // SAFETY: the parts of the scratch memory have the lengths that are used.
     unsafe {
         shape.offsets(input, offsets);
         if wide {
-            let copy = accumulators.add(accumulator_words);
+            let copy = accumulators.add(shape.accumulator_words(stage));
             widen(x, input.len(), copy);
             x = copy.cast();
         }
@@ -289,12 +299,12 @@ pub(super) unsafe fn run(
                 // SAFETY: the accumulators of the chunk's output `g`; as the caller says.
                 unsafe {
                     let sums = Sums { words: accumulators.add(g), width, positions };
-                    if !is_swift(conv, wide) {
-                        one_by_one(conv, &shape, output, step, plane, sums, memory);
+                    if !is_swift {
+                        one_by_one(requantize, &shape, output, step, plane, sums, memory);
                     } else if step.pooled {
-                        lanes::<true>(conv, output, &step.output, plane, sums, memory);
+                        lanes::<true>(requantize, output, &step.output, plane, sums, memory);
                     } else {
-                        lanes::<false>(conv, output, &step.output, plane, sums, memory);
+                        lanes::<false>(requantize, output, &step.output, plane, sums, memory);
                     }
                 }
                 plane += 1;
@@ -364,14 +374,14 @@ struct Sums {
 /// # Safety
 /// As [`run`]; the convolution is [swift](is_swift).
 unsafe fn lanes<const POOLED: bool>(
-    conv: &Conv,
+    requantize: &Requantize,
     output: &Output,
     planes: &Planes,
     plane: usize,
     sums: Sums,
     memory: *mut u8,
 ) {
-    let scale = Scale::new(&conv.requantize, output.multiplier);
+    let scale = Scale::new(requantize, output.multiplier);
     let Sums { mut words, width, positions } = sums;
     let row_words = positions * width;
     let mut to = 2 * planes.first(plane);
@@ -413,7 +423,7 @@ unsafe fn lanes<const POOLED: bool>(
 /// # Safety
 /// As [`run`].
 unsafe fn one_by_one(
-    conv: &Conv,
+    requantize: &Requantize,
     shape: &Shape,
     output: &Output,
     step: &Step,
@@ -434,7 +444,7 @@ unsafe fn one_by_one(
                 } else {
                     (word >> (32 + 16 * (computed % 2))) as u16 as i64 - (1 << 15)
                 };
-                let activation = conv.requantize.apply(acc as i32, output.multiplier);
+                let activation = requantize.apply(acc as i32, output.multiplier);
                 set_value(memory, to + column, activation.into());
             }
         }

@@ -42,8 +42,8 @@ pub(super) unsafe fn run(
         }
         let Parameters { at: first_word, buffer, fields, .. } = parameters;
         let mut total = 0;
-        // Index of the word that was read last, and its place in the buffer.
-        let mut last = (usize::MAX, 0);
+        // The word that was read last, and its index: the next row may begin with it.
+        let (mut last, mut word) = (usize::MAX, [0; 32]);
         for i in 0..count {
             if value(memory, first + i) == 0 {
                 continue;
@@ -54,13 +54,12 @@ pub(super) unsafe fn run(
             let from = start / 256;
             end = (end - 1) / 256;
             for index in from..=end {
-                if index == last.0 {
-                    buffer.repeat_first(last.1);
-                } else {
-                    buffer.set_word(index - from, &words.word((*first_word + index) as u32));
+                if index != last {
+                    words.read((*first_word + index) as u32, &mut word);
+                    last = index;
                 }
+                buffer.set_word(index - from, &word);
             }
-            last = (end, end - from);
             let inputs = Inputs { memory, first: first + i, count: 1 };
             let (mut row, mut at) = (&*buffer, start % 256);
             if ternary {

@@ -33,22 +33,23 @@ mod scale;
 mod tests;
 
 use crate::ImageLengthError;
-use crate::header::{Header, Stage};
-use crate::layer::{Dense, Input, Layer, Weights};
+use crate::header::{Header, Kind, Record};
+use crate::layer::{Input, Weights};
 use crate::pack::Word;
+use crate::room::Zero;
 use bits::Bits;
-use load::{Plan, Step};
+use load::Step;
 use memory::{Planes, set_value, store, value};
 
 /// Where packed words come from: a slice, or the storage of a contract.
 pub trait WordSource {
-    /// The word at `index`, which is below the header's word count.
-    fn word(&mut self, index: u32) -> Word;
+    /// Reads the word at `index`, which is below the header's word count.
+    fn read(&mut self, index: u32, to: &mut Word);
 }
 
 impl WordSource for &[Word] {
-    fn word(&mut self, index: u32) -> Word {
-        self[index as usize]
+    fn read(&mut self, index: u32, to: &mut Word) {
+        *to = self[index as usize];
     }
 }
 
@@ -84,13 +85,13 @@ pub fn forward(
     words: &mut impl WordSource,
     image: &[u8],
 ) -> Result<Vec<i32>, ImageLengthError> {
-    Ok(Model::load(header, words).forward(words, image)?.to_vec())
+    Ok(Model::load(header.clone(), words).forward(words, image)?.to_vec())
 }
 
 /// A network whose parameters are ready for the loops, and the memory to run it.
 pub struct Model {
-    input: Input,
-    stages: Vec<Stage>,
+    header: Header,
+    steps: Vec<Step>,
     parameters: Vec<Parameters>,
     /// The words that are not streamed.
     bits: Bits,
@@ -130,34 +131,44 @@ impl Parameters {
 }
 
 /// What an output (plane) has of its own, beside weights.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Output {
     /// Shifted.
     bias: i32,
     multiplier: u16,
 }
 
+// SAFETY: integers.
+unsafe impl Zero for Output {}
+
 impl Model {
     /// Reads the words of a model that are not streamed, each once.
-    pub fn load(header: &Header, words: &mut impl WordSource) -> Self {
+    pub fn load(header: Header, words: &mut impl WordSource) -> Self {
         Self::load_probed(header, words, &mut ())
     }
 
     /// [`Model::load`] under the eyes of a probe.
     pub fn load_probed(
-        header: &Header,
+        header: Header,
         words: &mut impl WordSource,
         probe: &mut impl Probe,
     ) -> Self {
         let head_words = header.head_words();
         let mut bits = Bits::of_words(head_words as usize);
+        let mut word = [0; 32];
         for index in 0..head_words {
-            bits.set_word(index as usize, &words.word(index));
+            words.read(index, &mut word);
+            bits.set_word(index as usize, &word);
         }
         probe.end(Part::Words);
-        let model = load::load(header, bits);
+        let model = load::load(header, bits, head_words);
         probe.end(Part::Unpack);
         model
+    }
+
+    /// Input and layers.
+    pub const fn header(&self) -> &Header {
+        &self.header
     }
 
     /// The logits of one image, equal to [`crate::reference::forward`]'s. `words` is asked for streamed words only, for
@@ -183,7 +194,7 @@ impl Model {
         image: &[u8],
         probe: &mut impl Probe,
     ) -> Result<&[i32], ImageLengthError> {
-        let (got, expected) = (image.len(), self.input.shape.len());
+        let (got, expected) = (image.len(), self.header.image_len());
         if got != expected {
             return Err(ImageLengthError { got, expected });
         }
@@ -193,26 +204,25 @@ impl Model {
         let memory: *mut u8 = memory.cast();
         // SAFETY: all planes and the scratch memory of every step were laid out in the memory.
         unsafe {
-            let mut plan = Plan::new(self.input.cropped(), &self.stages);
-            load_image(self.input, image, &plan.input(), memory);
+            let input = self.header.input();
+            load_image(input, image, &self.steps[0].input, memory);
             probe.end(Part::Image);
-            while let Some(stage) = self.stages.get(plan.next) {
-                let layer = plan.next;
-                let step = plan.step(&self.stages, &self.parameters);
-                let Step { input, output, .. } = &step;
-                match stage.computed {
-                    Layer::MaxPool { size } => pool::run(input, output, size, None, memory),
-                    Layer::SumPool { size, shift } => {
-                        pool::run(input, output, size, Some(shift), memory);
-                    }
-                    Layer::Conv(conv) => {
+            for step in &self.steps {
+                let stage = &self.header.stages()[step.stage];
+                let Step { input, output, .. } = step;
+                let Record { kind, size, shift, requantize, .. } = &stage.record;
+                let max = u16::from(requantize.max());
+                match kind {
+                    Kind::MaxPool => pool::run(input, output, *size, None, memory),
+                    Kind::SumPool => pool::run(input, output, *size, Some(*shift), memory),
+                    Kind::Conv => {
                         let parameters = &self.parameters[stage.parameters.unwrap_or(0)];
-                        conv::run(&conv, parameters, stage, &step, memory, scratch);
-                        if conv.requantize.residual {
-                            pool::add(input, output, conv.requantize.max().into(), memory);
+                        conv::run(parameters, stage, step, memory, scratch);
+                        if requantize.residual {
+                            pool::add(input, output, max, memory);
                         }
                     }
-                    Layer::Dense(_) | Layer::Logits(_) | Layer::Again { .. } => {
+                    Kind::Dense | Kind::Logits | Kind::Again => {
                         let parameters = &mut self.parameters[stage.parameters.unwrap_or(0)];
                         let (first, count) = (input.start, input.shape.len());
                         let total = dense::run(
@@ -221,21 +231,21 @@ impl Model {
                         for (j, output_j) in parameters.outputs.iter().enumerate() {
                             let product = dense::product(parameters.weights, j, total, scratch);
                             let acc = output_j.bias.wrapping_add(product);
-                            let Layer::Dense(Dense { requantize, .. }) = stage.computed else {
+                            if let Kind::Logits = kind {
                                 self.logits[j] = acc;
                                 continue;
-                            };
+                            }
                             let activation = requantize.apply(acc, output_j.multiplier);
                             let mut activation = u16::from(activation);
                             if requantize.residual {
                                 activation += value(memory, first + j);
-                                activation = activation.min(requantize.max().into());
+                                activation = activation.min(max);
                             }
                             set_value(memory, output.first(j), activation);
                         }
                     }
                 }
-                probe.end(Part::Layer(layer));
+                probe.end(Part::Layer(step.stage));
             }
         }
         Ok(&self.logits)

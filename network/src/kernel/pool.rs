@@ -1,7 +1,7 @@
 //! Pools on their own, where no convolution does them on the way, and what residual layers add.
 
 use super::memory::{Planes, load, set_value, store, value};
-use super::scale::{ONES, in_order, max, pairs, saturate};
+use super::scale::{ONES, in_order, max, pairs};
 use crate::layer::Shape;
 
 /// The largest of each `size × size` square of `input`, or with a shift the sum, shifted right with rounding.
@@ -103,27 +103,19 @@ unsafe fn squares(input: &Planes, output: &Planes, size: u8, shift: Option<u8>, 
 ///
 /// # Safety
 /// `memory` holds both, and they have the same shape.
-pub(super) unsafe fn add(input: &Planes, output: &Planes, limit: u64, memory: *mut u8) {
-    // What follows a row in its last word stays as it is.
-    let last = u64::MAX >> (64 - 16 * (1 + (input.shape.width - 1) % 4));
-    for channel in 0..output.shape.channels as usize {
-        let (mut from, mut to) = (2 * input.first(channel), 2 * output.first(channel));
-        for _ in 0..output.shape.height {
-            let (mut at, mut x) = (to, from);
-            let mut left = output.quads();
-            while left > 0 {
-                left -= 1;
-                let lanes = if left == 0 { last } else { u64::MAX };
-                // SAFETY: a word of the row, perhaps with up to three values behind it.
+pub(super) unsafe fn add(input: &Planes, output: &Planes, limit: u16, memory: *mut u8) {
+    let Shape { channels, height, width } = output.shape;
+    for channel in 0..channels as usize {
+        for row in 0..height as usize {
+            let from = input.first(channel) + row * input.pitch();
+            let to = output.first(channel) + row * output.pitch();
+            for column in 0..width as usize {
+                // SAFETY: values of the row.
                 unsafe {
-                    let sum = (load(memory, x) & lanes) + load(memory, at);
-                    store(memory, at, saturate(sum, limit));
+                    let sum = value(memory, from + column) + value(memory, to + column);
+                    set_value(memory, to + column, sum.min(limit));
                 }
-                x += 8;
-                at += 8;
             }
-            from += 2 * input.pitch();
-            to += 2 * output.pitch();
         }
     }
 }

@@ -35,13 +35,6 @@ pub(super) const fn max(a: u64, b: u64) -> u64 {
     b.wrapping_add(relu((a | HIGH).wrapping_sub(b)))
 }
 
-/// `min(v, limit)` in each lane, of values below 2^15; the limit is one less than a power of two.
-#[inline(always)]
-pub(super) const fn saturate(v: u64, limit: u64) -> u64 {
-    let over = v.wrapping_add(ONES.wrapping_mul(MAX_LANE - limit)) >> 15 & ONES;
-    (v | over.wrapping_mul(limit)) & ONES.wrapping_mul(limit)
-}
-
 /// Eight lanes by twos: those of even index and those of odd, in the order 0 4 2 6 and 1 5 3 7.
 #[inline(always)]
 pub(super) const fn pairs(left: u64, right: u64) -> (u64, u64) {
@@ -112,7 +105,6 @@ mod tests {
     fn lanes() {
         assert_eq!(relu(0x8005_7fff_8000_0000), 0x0005_0000_0000_0000);
         assert_eq!(max(0x7fff_0000_0005_0003, 0x0000_7fff_0004_0003), 0x7fff_7fff_0005_0003);
-        assert_eq!(saturate(0x01fe_000f_0010_0003, 15), 0x000f_000f_000f_0003);
         let (even, odd) = pairs(0x0003_0002_0001_0000, 0x0007_0006_0005_0004);
         assert_eq!((even, odd), (0x0006_0002_0004_0000, 0x0007_0003_0005_0001));
         assert_eq!(in_order(even), 0x0006_0004_0002_0000);

@@ -4,7 +4,9 @@
 //! arithmetic overflow, on fewer and smaller networks; what it would take too long for is ignored there.
 
 use super::*;
-use crate::layer::{Bias, BiasWidth, Conv, Groups, Logits, Multipliers, Requantize, Shape};
+use crate::layer::{
+    Bias, BiasWidth, Conv, Dense, Groups, Layer, Logits, Multipliers, Requantize, Shape,
+};
 use crate::{pack, reference};
 use alloc::vec;
 use proptest::collection::vec;
@@ -154,9 +156,9 @@ fn case() -> impl Strategy<Value = (Header, Vec<Word>, Vec<Vec<u8>>)> {
 struct Counting<'a>(&'a [Word], Vec<u32>);
 
 impl WordSource for Counting<'_> {
-    fn word(&mut self, index: u32) -> Word {
+    fn read(&mut self, index: u32, to: &mut Word) {
         self.1[index as usize] += 1;
-        self.0[index as usize]
+        *to = self.0[index as usize];
     }
 }
 
@@ -167,7 +169,7 @@ proptest! {
     fn equals_the_reference((header, words, images) in case()) {
         let network = pack::network(header.clone(), &words).unwrap();
         let mut source = Counting(&words, vec![0; words.len()]);
-        let mut model = Model::load(&header, &mut source);
+        let mut model = Model::load(header.clone(), &mut source);
         let head = header.head_words() as usize;
         prop_assert!(source.1[..head].iter().all(|reads| *reads == 1));
         prop_assert!(source.1[head..].iter().all(|reads| *reads == 0));
@@ -193,7 +195,7 @@ fn extreme(conv: Conv, input: Input, words: u8) -> (Header, Vec<Word>) {
 fn assert_equal(header: &Header, words: &[Word], image: &[u8]) {
     let network = pack::network(header.clone(), words).unwrap();
     let mut source = words;
-    let mut model = Model::load(header, &mut source);
+    let mut model = Model::load(header.clone(), &mut source);
     let logits = model.forward(&mut source, image).unwrap();
     assert_eq!(logits, reference::forward(&network, image).unwrap());
 }
@@ -222,7 +224,7 @@ fn accumulators_at_the_ends_of_their_lanes() {
             for byte in [0x88, 0x77, 0x80, 0x7f, 0x00, 0xff] {
                 let (header, words) = extreme(conv, input, byte);
                 let mut source = words.as_slice();
-                assert_eq!(Model::load(&header, &mut source).parameters[0].wide, wide);
+                assert_eq!(Model::load(header.clone(), &mut source).parameters[0].wide, wide);
                 assert_equal(&header, &words, &[255; 35]);
                 assert_equal(&header, &words, &[0; 35]);
             }
@@ -249,7 +251,7 @@ fn sums_at_the_ends_of_32_bits() {
     }));
     let words: Vec<Word> = words.into_iter().map(|word| word.try_into().unwrap()).collect();
     let mut source = words.as_slice();
-    let mut model = Model::load(&header, &mut source);
+    let mut model = Model::load(header.clone(), &mut source);
     let logits = model.forward(&mut source, &[255; 65_025]).unwrap();
     assert_eq!(logits[0], -(65_025 * 255 * 128) - (32_768 << 9));
     assert_eq!(logits[1], 65_025 * 255 * 127 + (32_767 << 9));
@@ -270,7 +272,7 @@ fn zeros_cost_no_words() {
     let words = vec![[0x31; 32]; header.word_count() as usize];
     assert_eq!(words.len(), head + 20);
     let mut source = Counting(&words, vec![0; words.len()]);
-    let mut model = Model::load(&header, &mut source);
+    let mut model = Model::load(header.clone(), &mut source);
     source.1.fill(0);
     // The two low bits of input are of a pixel's highest: 63 is 0.
     let mut image = [0; 20];
@@ -290,7 +292,7 @@ fn a_wrong_image_length_is_an_error() {
     let logits = Logits { classes: 1, weights: Weights::Binary, bias };
     let header = Header::new(input, &[logits.into()]).unwrap();
     let words = [[0; 32]];
-    let mut model = Model::load(&header, &mut &words[..]);
+    let mut model = Model::load(header.clone(), &mut &words[..]);
     let result = model.forward(&mut &words[..], &[1; 3]);
     assert_eq!(result, Err(ImageLengthError { got: 3, expected: 4 }));
 }
@@ -323,7 +325,7 @@ fn the_probe_is_told_each_part() {
     let header = Header::new(input, &layers).unwrap();
     let words = [[0x5a; 32]];
     let mut parts = Parts(vec![]);
-    let mut model = Model::load_probed(&header, &mut &words[..], &mut parts);
+    let mut model = Model::load_probed(header.clone(), &mut &words[..], &mut parts);
     model.forward_probed(&mut &words[..], &[200; 16], &mut parts).unwrap();
     let want = [Part::Words, Part::Unpack, Part::Image, Part::Layer(0), Part::Layer(2)];
     assert_eq!(parts.0, want);

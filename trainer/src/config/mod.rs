@@ -224,7 +224,7 @@ pub(crate) mod tests {
         let header = config.header().unwrap();
         let formats: Vec<_> = header.stored().map(|stored| stored.weights).collect();
         assert_eq!(formats, [Weights::Int4, Weights::Int8, Weights::Ternary]);
-        let Layer::Conv(conv) = header.stages()[1].layer else { panic!() };
+        let Layer::Conv(conv) = header.stages()[1].layer() else { panic!() };
         assert_eq!((conv.outputs, conv.stride, conv.requantize.residual), (4, 1, false));
     }
 
