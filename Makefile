@@ -41,7 +41,7 @@ lint: ## Formatting and lints
 		tools/limit 60 rustup component add rustfmt clippy
 	$(CARGO) fmt --check
 	$(libtorch) && $(CARGO) clippy --release --locked --workspace --all-targets --features inkling/ledger -- -D warnings
-	for feature in code profile; do $(CARGO) clippy --release --locked -p inkling-contract --features $$feature -- -D warnings || exit 1; done
+	for feature in code profile export-abi contract-client-gen; do $(CARGO) clippy --release --locked -p inkling-contract --features $$feature -- -D warnings || exit 1; done
 
 contract: ## Build the contracts' artifacts from source: the Stylus programs and the Solidity bytecode
 	tools/setup-node.sh

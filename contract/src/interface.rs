@@ -6,13 +6,9 @@
 #![allow(unused_variables, clippy::unused_self)] // a declaration
 
 use alloc::vec::Vec;
-use core::any::TypeId;
 
 use alloy_primitives::{Address, B256};
-use alloy_sol_types::SolError;
 use stylus_sdk::{abi::Bytes, prelude::*};
-
-use crate::abi::IClassifier::*;
 
 /// The contract.
 #[storage]
@@ -122,9 +118,13 @@ impl StylusClassifier {
 /// For `cargo stylus export-abi`.
 #[cfg(feature = "export-abi")]
 mod export {
+    use core::any::TypeId;
+
+    use alloy_sol_types::SolError;
     use stylus_sdk::abi::export::internal::{InnerType, InnerTypes};
 
     use super::*;
+    use crate::abi::IClassifier::*;
 
     fn inner<E: SolError + 'static>() -> InnerType {
         let name = alloc::format!("error {};", E::SIGNATURE.replace(',', ", "));

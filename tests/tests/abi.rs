@@ -49,6 +49,44 @@ fn artifacts_have_the_interface_and_nothing_else() {
     assert_eq!(IClassifierErrors::SIGNATURES.len(), 15);
 }
 
+/// The signature of a line `pub fn name(&self, argument: Type, …) …` of the SDK's declaration.
+fn declared(line: &str) -> Option<String> {
+    let (name, rest) = line.trim().strip_prefix("pub fn ")?.split_once('(')?;
+    let mut words = name.split('_');
+    let mut camel = String::from(words.next()?);
+    for word in words {
+        camel.push_str(&word[..1].to_uppercase());
+        camel.push_str(&word[1..]);
+    }
+    let (arguments, _) = rest.split_once(')')?;
+    let types = arguments.split(", ").filter_map(|argument| argument.split_once(": "));
+    let types: Vec<&str> = types
+        .map(|(_, rust)| match rust {
+            "Bytes" => "bytes",
+            "B256" => "bytes32",
+            "Address" => "address",
+            "u32" => "uint32",
+            "[u8; 400]" => "uint8[400]",
+            other => panic!("{other} is of no function"),
+        })
+        .collect();
+    Some(format!("{camel}({})", types.join(",")))
+}
+
+/// What `cargo stylus export-abi` prints is declared apart from the program.
+#[test]
+fn the_sdk_is_told_the_same_interface() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contract/src/interface.rs");
+    let text = fs::read_to_string(path).unwrap();
+    let mut functions: BTreeSet<String> = text.lines().filter_map(declared).collect();
+    assert!(functions.remove("constructor(address)"));
+    assert_eq!(functions, set(IClassifierCalls::SIGNATURES));
+    let errors = IClassifierErrors::SIGNATURES.iter().map(|error| error.split('(').next().unwrap());
+    for error in errors {
+        assert!(text.contains(&format!("inner::<{error}>()")), "{error}");
+    }
+}
+
 #[test]
 fn selectors_and_topics_are_hashes_of_the_signatures() {
     let calls = IClassifierCalls::SIGNATURES.iter().zip(IClassifierCalls::SELECTORS);

@@ -20,7 +20,7 @@ const DATA: u16 = 12;
 const MAX_CODE: usize = 24_576;
 
 /// PUSH2 length, DUP1, PUSH1 10, RETURNDATASIZE (0), CODECOPY, and then RETURNDATASIZE, RETURN: returns all that follows.
-const CREATION: u64 = 0x61_0000_80_60_0a_3d_39;
+const CREATION: u64 = 0x6100_0080_600a_3d39;
 const CREATION_LENGTH: usize = 10;
 
 /// The byte before the header: the instruction STOP, so that nobody runs the data.
