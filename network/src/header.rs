@@ -6,11 +6,18 @@
 use alloc::vec::Vec;
 use core::hint::black_box;
 
+mod rule;
+#[cfg(test)]
+mod tests;
+mod write;
+
 use crate::layer::{
     Bias, BiasWidth, Conv, Dense, Groups, Input, Layer, Logits, Multipliers, Requantize, Shape,
     Stored, Weights,
 };
 use crate::room::{append, room};
+pub use rule::{HeaderError, HeaderRule};
+use write::{PREAMBLE, record, to_bytes};
 
 /// The version this crate writes and reads.
 pub const VERSION: u8 = 2;
@@ -30,88 +37,6 @@ const DEPTHWISE: u8 = 15;
 const MAX_BIAS_SHIFT: u8 = 23;
 const MAX_SHIFT: u8 = 47;
 const MAX_SUM_SHIFT: u8 = 8;
-
-/// A rule of `docs/format.md` that a header can break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HeaderRule {
-    /// More than 255 bytes.
-    #[error("a header has at most 255 bytes")]
-    TooLong,
-    /// The bytes end before the header does.
-    #[error("the header ends too early")]
-    Truncated,
-    /// Bytes after the logits record.
-    #[error("there are bytes after the logits record")]
-    TrailingBytes,
-    /// Not version 2.
-    #[error("the version must be 2")]
-    Version,
-    /// A side of the image is 0 or too large, or there are more than 65,535 values.
-    #[error("channels must be 1 to 15, height and width 1 to 255, their product at most 65535")]
-    InputShape,
-    /// The crop leaves nothing, or the bits are not 1 to 8.
-    #[error("the crop must leave a row and a column, and input bits must be 1 to 8")]
-    InputCut,
-    /// More than 32 layers.
-    #[error("there must be 1 to 32 layers, the last one logits")]
-    LayerCount,
-    /// A kind of layer that this version does not know.
-    #[error("the kind of layer is unknown")]
-    LayerKind,
-    /// Outputs out of range.
-    #[error("a dense layer must have 1 to 4096 outputs, a convolution or logits 1 to 255")]
-    Outputs,
-    /// A weight format that this version does not know.
-    #[error("the weight format is unknown")]
-    WeightFormat,
-    /// Kernel or stride 0.
-    #[error("kernel and stride must be 1 to 15")]
-    Kernel,
-    /// As much padding as the kernel has rows, or more.
-    #[error("the padding must be less than the kernel")]
-    Padding,
-    /// Groups that do not divide the planes.
-    #[error("the groups must divide the input planes and the outputs")]
-    Groups,
-    /// A bias format that this version does not know, or a shift above 23.
-    #[error("the bias format is unknown or its shift above 23")]
-    BiasFormat,
-    /// Multiplier 0.
-    #[error("the multiplier must be 1 to 65535")]
-    Multiplier,
-    /// Multiplier storage unknown, activation bits or shift out of range, or a bit set that must be 0.
-    #[error("activations must have 1 to 8 bits, the shift must be 1 to 47")]
-    Requantization,
-    /// Size 0 or 1 of a pool, or the shift of a sum pool above 8.
-    #[error("a pool must have size 2 to 15, a shift of at most 8")]
-    Pool,
-    /// No row or column is left, or there are more than 65,535 values.
-    #[error("the layer's output must have 1 to 65535 values")]
-    OutputShape,
-    /// `again` does not name an earlier convolution, or planes differ.
-    #[error("a layer that is applied again must be an earlier convolution of as many planes")]
-    Again,
-    /// The output of a residual layer has not the shape of its input.
-    #[error("a residual layer's output must have the shape of its input")]
-    Residual,
-    /// A sum pool's result may exceed 255.
-    #[error("the largest sum of a sum pool, shifted, must be at most 255")]
-    SumRange,
-    /// Some input and weights could overflow an accumulator.
-    #[error("a 32-bit accumulator of this layer could overflow")]
-    Overflow,
-}
-
-/// A header that breaks a rule, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("bad header at byte {offset}: {rule}")]
-pub struct HeaderError {
-    /// First byte of the offending field; the header's length where it ends too early; the record's first byte for a
-    /// rule about the layer as a whole.
-    pub offset: u16,
-    /// The rule.
-    pub rule: HeaderRule,
-}
 
 /// The kinds of records, with their codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -508,81 +433,6 @@ const fn error(offset: usize, rule: HeaderRule) -> HeaderError {
     HeaderError { offset: offset as u16, rule }
 }
 
-/// Bytes before the first record.
-const PREAMBLE: usize = 4;
-
-fn to_bytes(input: Input, layers: &[Layer]) -> Vec<u8> {
-    let Shape { channels, height, width } = input.shape;
-    let mut bytes = Vec::from([
-        VERSION << 4 | channels as u8 & 15,
-        height as u8,
-        width as u8,
-        input.crop << 4 | input.bits & 15,
-    ]);
-    for layer in layers {
-        bytes.extend(record(layer));
-    }
-    bytes
-}
-
-/// The record of a layer.
-fn record(layer: &Layer) -> Vec<u8> {
-    let kind = |kind: Kind, argument: u8| (kind as u8) << 4 | argument & 15;
-    match *layer {
-        Layer::Dense(dense) => {
-            let mut bytes = Vec::from([kind(Kind::Dense, dense.weights.code())]);
-            bytes.extend(dense.outputs.to_be_bytes());
-            bytes.push(bias_byte(dense.bias));
-            push_requantize(&mut bytes, dense.requantize);
-            bytes
-        }
-        Layer::Conv(conv) => {
-            let groups = match conv.groups {
-                Groups::Count(count) => count.wrapping_sub(1) & 15,
-                Groups::Depthwise => DEPTHWISE,
-            };
-            let mut bytes = Vec::from([
-                kind(Kind::Conv, conv.weights.code()),
-                conv.outputs,
-                conv.kernel << 4 | conv.stride & 15,
-                conv.padding << 4 | groups,
-                bias_byte(conv.bias),
-            ]);
-            push_requantize(&mut bytes, conv.requantize);
-            bytes
-        }
-        Layer::MaxPool { size } => Vec::from([kind(Kind::MaxPool, size)]),
-        Layer::SumPool { size, shift: 0 } => Vec::from([SUM_POOL << 4 | size & 15]),
-        Layer::SumPool { size, shift } => Vec::from([kind(Kind::SumPool, size), shift]),
-        Layer::Again { layer } => Vec::from([kind(Kind::Again, layer)]),
-        Layer::Logits(logits) => {
-            let weights = logits.weights.code();
-            Vec::from([kind(Kind::Logits, weights), logits.classes, bias_byte(logits.bias)])
-        }
-    }
-}
-
-fn bias_byte(bias: Bias) -> u8 {
-    (bias.width as u8) << 6 | bias.shift & 0x3f
-}
-
-fn push_requantize(bytes: &mut Vec<u8>, requantize: Requantize) {
-    let Requantize { multipliers, shift, bits, residual } = requantize;
-    let storage = match multipliers {
-        Multipliers::Layer(_) => 0,
-        Multipliers::Each4 => 1,
-        Multipliers::Each8 => 2,
-    };
-    let field = storage << 14
-        | u16::from(residual) << 13
-        | u16::from(bits & 15) << 9
-        | u16::from(shift & 0x3f);
-    bytes.extend(field.to_be_bytes());
-    if let Multipliers::Layer(multiplier) = multipliers {
-        bytes.extend(multiplier.to_be_bytes());
-    }
-}
-
 /// The bytes of a header, read field by field.
 struct Fields<'a> {
     bytes: &'a [u8],
@@ -707,176 +557,4 @@ fn parse_requantize(fields: &mut Fields<'_>, to: &mut Requantize) -> Result<(), 
         _ => Multipliers::Each8,
     };
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// 20×20, cropped to 16×16 of 4 bits; a convolution; a residual one, pooled, once more; a dense layer; logits.
-    const NET: [u8; 31] = [
-        0x21, 20, 20, 0x24, // preamble
-        0x24, 8, 0x31, 0x10, 0x83, 0x48,
-        0x0a, // 8 planes, 3×3, padding 1, biases << 3, 4-bit m, a = 4, >> 10
-        0x22, 8, 0x31, 0x10, 0x41, 0xa8,
-        0x07, // residual, 2-bit weights, 4-bit biases << 1, 8-bit m
-        0x32, 0x51, // max pool, the second layer again
-        0x15, 0x00, 0x06, 0xc0, 0x08, 0x07, 0x12, 0x34, // 6 outputs, ternary, · 0x1234 >> 7
-        0x64, 10, 0x80, // 10 classes, 4-bit weights
-    ];
-
-    #[test]
-    fn parses_and_writes_back() {
-        let header = Header::parse(&NET).unwrap();
-        assert_eq!(header.to_bytes(), NET);
-        let plane = |side| Shape { channels: 8, height: side, width: side };
-        let shapes: Vec<Shape> = header.stages().iter().map(|stage| stage.output).collect();
-        let flat = |channels| Shape { channels, height: 1, width: 1 };
-        assert_eq!(shapes, [plane(16), plane(16), plane(8), plane(8), flat(6), flat(10)]);
-        let requantize =
-            Requantize { multipliers: Multipliers::Each8, shift: 7, bits: 4, residual: true };
-        let conv = Conv {
-            outputs: 8,
-            kernel: 3,
-            stride: 1,
-            padding: 1,
-            groups: Groups::Count(1),
-            weights: Weights::Int2,
-            bias: Bias { width: BiasWidth::Bits4, shift: 1 },
-            requantize,
-        };
-        assert_eq!(header.stages()[1].layer(), conv.into());
-        assert_eq!(header.stages()[3].layer(), Layer::Again { layer: 1 });
-        assert_eq!(header.stages()[3].computed(), conv.into());
-        assert_eq!(
-            (header.stages()[3].parameters, header.stages()[4].parameters),
-            (Some(1), Some(2))
-        );
-        // conv: 8 · 12 + 72 · 4; conv: 8 · 12 + 576 · 2; dense: 6 · 16 + 615 bytes (streamed: 20 words); 10 · 8 + 60 · 4.
-        assert_eq!(header.head_words(), (384u32 + 1_248 + 96 + 320).div_ceil(256));
-        assert_eq!(header.word_count(), 8 + 20);
-        let layers: Vec<Layer> = header.stages().iter().map(Stage::layer).collect();
-        assert_eq!(Header::new(header.input(), &layers).unwrap(), header);
-        // 256 · 8 · 9 + 256 · 8 · 72 + 64 · 8 · 72 + 512 · 6 + 60
-        assert_eq!(header.multiply_adds(), 18_432 + 147_456 + 36_864 + 3_072 + 60);
-    }
-
-    #[test]
-    fn every_rule_names_its_field() {
-        use HeaderRule::*;
-        let cases: [(usize, u8, u16, HeaderRule); 39] = [
-            (0, 0x11, 0, Version),
-            (0, 0x20, 0, InputShape),
-            (1, 0, 1, InputShape),
-            (2, 0, 2, InputShape),
-            (3, 0xa4, 3, InputCut),
-            (3, 0x20, 3, InputCut),
-            (3, 0x29, 3, InputCut),
-            (4, 0x04, 4, LayerKind),
-            (4, 0x84, 4, LayerKind),
-            (4, 0x20, 4, WeightFormat),
-            (4, 0x26, 4, WeightFormat),
-            (5, 0, 5, Outputs),
-            (6, 0x01, 6, Kernel),
-            (6, 0x30, 6, Kernel),
-            (7, 0x30, 7, Padding),
-            (7, 0x11, 4, Groups),
-            (8, 0x03, 8, BiasFormat),
-            (8, 0x98, 8, BiasFormat),
-            (8, 0xa0, 8, BiasFormat),
-            (9, 0xc8, 9, Requantization),
-            (9, 0x40, 9, Requantization),
-            (9, 0x52, 9, Requantization),
-            (9, 0x49, 9, Requantization),
-            (10, 0x4a, 9, Requantization),
-            (10, 0x00, 9, Requantization),
-            (10, 0x30, 9, Requantization),
-            (9, 0x68, 4, Residual),
-            (18, 0x31, 18, Pool),
-            (18, 0x30, 18, Pool),
-            (18, 0x71, 18, Pool),
-            (19, 0x54, 19, Again),
-            (19, 0x52, 19, Again),
-            (19, 0x50, 19, Again),
-            (22, 0, 21, Outputs),
-            (21, 0x11, 21, Outputs),
-            (20, 0x16, 20, WeightFormat),
-            (23, 0x20, 23, BiasFormat),
-            (29, 0, 29, Outputs),
-            (28, 0x60, 28, WeightFormat),
-        ];
-        for (index, byte, offset, rule) in cases {
-            let mut bytes = NET.to_vec();
-            bytes[index] = byte;
-            let got = Header::parse(&bytes).unwrap_err();
-            assert_eq!((got.offset, got.rule), (offset, rule), "byte {index} = {byte:#x}");
-        }
-        let with = |edit: fn(&mut Vec<u8>)| {
-            let mut bytes = NET.to_vec();
-            edit(&mut bytes);
-            let HeaderError { offset, rule } = Header::parse(&bytes).unwrap_err();
-            (offset, rule)
-        };
-        assert_eq!(with(|b| b.push(0)), (31, TrailingBytes));
-        assert_eq!(with(|b| b.resize(256, 0)), (255, TooLong));
-        assert_eq!(with(|b| b.truncate(3)), (3, Truncated));
-        assert_eq!(with(|b| b.truncate(4)), (4, Truncated));
-        assert_eq!(with(|b| b.truncate(10)), (10, Truncated));
-        assert_eq!(with(|b| b.truncate(28)), (28, Truncated));
-        assert_eq!(with(|b| (b[26], b[27]) = (0, 0)), (26, Multiplier));
-        assert_eq!(with(|b| (b[0], b[1], b[2]) = (0x22, 255, 255)), (2, InputShape));
-        // A kernel of 15 without padding has no room in 8×8.
-        assert_eq!(
-            with(|b| b.splice(20..20, [0x22, 8, 0xf1, 0, 0x41, 0x48, 7]).for_each(drop)),
-            (20, OutputShape)
-        );
-        // 2² · 15 fits, 8² · 15 = 960 does not, and 960 >> 2 = 240 does.
-        assert_eq!(with(|b| b.insert(20, 0x78)), (20, SumRange));
-        let mut fits = NET.to_vec();
-        fits.splice(20..20, [0x48, 2]);
-        assert!(Header::parse(&fits).is_ok());
-        assert_eq!(with(|b| b.splice(20..20, [0x42, 9]).for_each(drop)), (21, Pool));
-        assert_eq!(with(|b| b.splice(20..20, [0x42, 0]).for_each(drop)), (21, Pool));
-        // 65,025 · 255 · 128 + (32,768 << 10) does not fit 31 bits; << 9 does.
-        let large = |shift: u8| Header::parse(&[0x21, 255, 255, 0x08, 0x68, 8, 0xc0 | shift]);
-        assert_eq!(large(10).unwrap_err(), error(4, Overflow));
-        assert!(large(9).is_ok());
-        let mut many = NET[..4].to_vec();
-        many.extend([0x22, 1, 0x11, 0, 0x40, 0x48, 1].repeat(33));
-        assert_eq!(Header::parse(&many).unwrap_err(), error(4 + 7 * 32, LayerCount));
-    }
-
-    #[test]
-    fn numbers_that_do_not_fit_their_field_are_refused() {
-        let shape = Shape { channels: 1, height: 4, width: 4 };
-        let bias = Bias { width: BiasWidth::Bits8, shift: 0 };
-        let logits = Layer::Logits(Logits { classes: 2, weights: Weights::Int4, bias });
-        let input = Input { shape, crop: 0, bits: 8 };
-        assert!(Header::new(input, &[logits]).is_ok());
-        let wide = Input { shape: Shape { width: 260, ..shape }, ..input };
-        assert_eq!(Header::new(wide, &[logits]).unwrap_err(), error(0, HeaderRule::InputShape));
-        let pool = [Layer::MaxPool { size: 18 }, logits];
-        assert_eq!(Header::new(input, &pool).unwrap_err(), error(4, HeaderRule::OutputShape));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_parse_or_fail_and_write_back(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            if let Ok(header) = Header::parse(&bytes) {
-                prop_assert_eq!(header.to_bytes(), bytes);
-            }
-        }
-
-        #[test]
-        fn mutated_headers_do_not_panic(index in 0usize..31, byte: u8, cut in 0usize..32) {
-            let mut bytes = NET.to_vec();
-            bytes[index] = byte;
-            bytes.truncate(cut);
-            if let Ok(header) = Header::parse(&bytes) {
-                prop_assert_eq!(header.to_bytes(), bytes);
-                header.word_count();
-            }
-        }
-    }
 }
