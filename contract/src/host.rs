@@ -96,10 +96,11 @@ pub fn keccak256(bytes: &[u8]) -> &'static mut Word {
     hash
 }
 
-/// Emits an event with so many indexed arguments, and then perhaps one that is not. Its signature is passed as four numbers:
+/// Emits an event with so many indexed arguments, two at most, and then perhaps one that is not. Its signature is passed as four numbers:
 /// as 32 bytes of the program's data each event would cost 24 gas whenever the program is called, whatever for.
 #[inline(always)]
 pub fn emit<E: SolEvent, const N: usize>(indexed: [&Word; N], other: Option<&Word>) {
+    const { assert!(N <= 2) };
     let [a, b, c, d] = const { quarters(E::SIGNATURE_HASH.0) };
     emit_signed(a, b, c, d, indexed.first().copied(), indexed.get(1).copied(), other);
 }

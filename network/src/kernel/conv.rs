@@ -2,7 +2,8 @@
 //!
 //! A kernel of `k` columns is `⌈k / 3⌉` segments a row, so an output is a list of segments whatever its kernel; the list
 //! is cut into blocks of 24, six and three, the outputs of a group into chunks of eight, or for the last four, if segments
-//! come by sixes, of four; what is missing at the end of either is filled with zero weights. With a stride every column is computed and some are kept.
+//! come by sixes, of four; what is missing at the end of either is filled with zero weights. With a stride every column is
+//! computed and some are kept.
 //!
 //! Accumulators lie in 16-bit lanes. A *wide* convolution, for which they are too narrow, works on a copy of its input in
 //! lanes of 32 bits, and each of its segments is a single weight.

@@ -74,7 +74,7 @@ impl Planes {
     }
 
     /// Values of the whole region, a multiple of 4.
-    #[inline(never)]
+    #[inline(never)] // once is shorter than in each of its callers
     pub(super) const fn len(&self) -> usize {
         let planes = self.shape.channels as usize * self.plane();
         (planes + self.border * (self.pitch() + 1) + SLACK).next_multiple_of(4)
